@@ -6,12 +6,15 @@
  * Promises of every adapter (test/conformance/block-store.test.ts):
  * D1: a block is acknowledged only after its bytes and its directory entry are synced, on as many nodes as `copies` says.
  * D2: bytes that leave a block have been hashed on this read; a copy that does not fit goes to quarantine, never out.
+ *     The one exception is a hard link for a task host: the host hashes it before it uses a byte, control then calls
+ *     verifyBlocks.
  * D3: a file's name is committed only after every block and its manifest are stored (D1); a broken put commits nothing.
  * D4: a full disk refuses before bytes are lost.
  * D5: memory does not grow with the size of a file, an output or a shuffle.
  */
 import type { ErrorCode } from "../../base/errors.ts";
 import type { BlockId, Bytes, FileName, JobId, Millis, NodeId } from "../../base/ids.ts";
+import type { FileStat } from "../../contract/file-stat.ts";
 import type { MemberList } from "../../ring/member.ts";
 import type { PartitionTable } from "../../ring/partition-table.ts";
 
@@ -51,33 +54,35 @@ export interface StoredFile {
 /** How a file is cut: at line ends (a block holds whole lines where a line fits in it), or anywhere. */
 export type FileCut = "lines" | "bytes";
 
-/** A stored file that wants its name. `expect`: the version that must be current, 0 for a new name. */
+/** A stored file that wants its name. `expected`: the version that must be current, 0 for a new name. */
 export interface CommitFile extends StoredFile {
   readonly name: FileName;
   readonly copies: Copies;
   readonly cut: FileCut;
-  readonly contentType?: string;
-  readonly expect?: number;
-}
-
-export interface CommitAnswer {
-  readonly version: number;
+  readonly blockSize: Bytes;
+  readonly contentType: string;
+  readonly expected?: number;
 }
 
 /** What happened in data that control logs, counts or shows. */
 export type DataEvent =
   | { readonly type: "quarantined"; readonly block: BlockId; readonly reason: string }
   | { readonly type: "refetched"; readonly block: BlockId; readonly from: NodeId }
-  | { readonly type: "few-copies"; readonly block: BlockId; readonly have: number; readonly want: number }
+  | {
+      readonly type: "few-copies";
+      readonly block: BlockId;
+      readonly have: number;
+      readonly want: number;
+    }
   /** A bulk answer did not come in time or the connection failed: avoided for a while. */
   | { readonly type: "slow-peer"; readonly node: NodeId; readonly why: string }
   | { readonly type: "disk"; readonly code: ErrorCode; readonly message: string };
 
 /** What data asks of control. */
 export interface DataCallbacks {
-  /** Enters the name in the catalog. @throws RingfoldError `version-conflict`, `no-leader`, … */
-  commitFile(file: CommitFile): Promise<CommitAnswer>;
-  event(event: DataEvent): void;
+  /** Enters the name in the catalog; the answer goes to the client. @throws RingfoldError `version-conflict`, `no-leader`, … */
+  commitFile(file: CommitFile): Promise<FileStat>;
+  event(event: DataEvent): Promise<void>;
 }
 
 export interface StageRequest {
@@ -178,6 +183,8 @@ export interface DataPort {
   inventory(ids: readonly BlockId[]): Promise<readonly BlockId[]>;
   /** Blocks held here in id order, after `after`, at most `limit` (10 000). For repair and collection. */
   listBlocks(after?: BlockId, limit?: number): Promise<readonly BlockEntry[]>;
+  /** Re-reads copies held here; damaged ones go to quarantine and are fetched anew. Answers the ids that were damaged. */
+  verifyBlocks(ids: readonly BlockId[]): Promise<readonly BlockId[]>;
   /** Removes copies held here; ids that are not held are passed over. Answers how many went. */
   dropBlocks(ids: readonly BlockId[]): Promise<number>;
   /** Repair: makes one more copy. @throws RingfoldError `block-missing`, `disk-full`, `peer-unreachable` */
@@ -190,7 +197,9 @@ export interface DataPort {
   /** Input blocks for a map task: hard links, or verified scratch copies from other nodes. @throws RingfoldError `block-missing` */
   stageBlocks(request: StageRequest): Promise<readonly StagedBlock[]>;
   /** Takes a finished map output over from the task host's `out` folder, to be served to reducers. */
-  adoptMapOutput(output: MapOutputId & { readonly file: string }): Promise<{ readonly bytes: Bytes }>;
+  adoptMapOutput(
+    output: MapOutputId & { readonly file: string },
+  ): Promise<{ readonly bytes: Bytes }>;
   /** Gathers one partition's segments. Sources that fail are listed as lost, not thrown. May be called again for later ones. */
   fetchSegments(request: FetchRequest): Promise<Fetched>;
   /** A reduce output as blocks on their holders and a manifest. The ledger gives it its name. */

@@ -1,0 +1,349 @@
+/**
+ * The blocks of one node: DATA/blocks/ab/<hash>, raw content under its own SHA-256.
+ *
+ * B1: a file under blocks/ab/ is whole and synced before it has its name (temporary name, fdatasync, rename), and the
+ *     name is synced before the write is acknowledged or the block is listed. By order of steps; tested with crashes.
+ * B2: bytes that are read fit their name; a copy that does not goes to quarantine/ and out of the index. Tested.
+ * B3: two writers of one block never see each other's half: own temporary names, and equal bytes. Tested.
+ * B4: no path is ever made from text that is not a block id. By type and parser; tested.
+ * B5: a failed write leaves nothing behind and no promise. Tested with injected faults.
+ */
+import { createHash, type Hash } from "node:crypto";
+import { join } from "node:path";
+import { assert, RingfoldError } from "../../base/errors.ts";
+import { blockIdOf } from "../../base/hash.ts";
+import { type BlockId, type Bytes, blockId } from "../../base/ids.ts";
+import { DirSync } from "./dir-sync.ts";
+import type { Disk, DiskFile } from "./disk.ts";
+import { type Claim, Space } from "./space.ts";
+
+/** No block is larger. */
+export const MAX_BLOCK_BYTES: Bytes = 128 * 1024 * 1024;
+/** Received pieces are written together from this size on. */
+const WRITE_BYTES: Bytes = 1024 * 1024;
+
+export interface BlockStoreOptions {
+  /** The node's data directory; blocks/ and quarantine/ are made in it. */
+  readonly dir: string;
+  readonly disk: Disk;
+  readonly onQuarantine?: (block: BlockId, reason: string) => void;
+}
+
+export class BlockStore {
+  readonly #disk: Disk;
+  readonly #blocks: string;
+  readonly #quarantine: string;
+  readonly #index = new Map<BlockId, Bytes>();
+  readonly #sync: DirSync;
+  readonly #space: Space;
+  readonly #onQuarantine: (block: BlockId, reason: string) => void;
+  #bytes: Bytes = 0;
+  #temporary = 0;
+  #quarantined = 0;
+
+  private constructor(options: BlockStoreOptions) {
+    this.#disk = options.disk;
+    this.#blocks = join(options.dir, "blocks");
+    this.#quarantine = join(options.dir, "quarantine");
+    this.#sync = new DirSync(options.disk);
+    this.#space = new Space(options.disk, options.dir);
+    this.#onQuarantine = options.onQuarantine ?? (() => {});
+  }
+
+  /** Makes the folders, drops what a crash left over and reads the index. @throws RingfoldError `disk-failed` */
+  static async open(options: BlockStoreOptions): Promise<BlockStore> {
+    const store = new BlockStore(options);
+    await store.#prepare();
+    return store;
+  }
+
+  get count(): number {
+    return this.#index.size;
+  }
+
+  get bytes(): Bytes {
+    return this.#bytes;
+  }
+
+  get quarantined(): number {
+    return this.#quarantined;
+  }
+
+  has(id: BlockId): boolean {
+    return this.#index.has(id);
+  }
+
+  /** Undefined when the block is not held. */
+  size(id: BlockId): Bytes | undefined {
+    return this.#index.get(id);
+  }
+
+  /** Ids held, in order. */
+  ids(): BlockId[] {
+    return [...this.#index.keys()].sort();
+  }
+
+  /** Bytes that blocks may still take, the reserve taken off. */
+  free(): Promise<Bytes> {
+    return this.#space.free();
+  }
+
+  /**
+   * Stores a whole block, synced. Holding it already is fine.
+   * @param bytes must hash to `id` (asserted by callers that made the id from them)
+   * @throws RingfoldError `disk-full`, `disk-failed`
+   */
+  async put(id: BlockId, bytes: Uint8Array): Promise<void> {
+    if (this.has(id)) return;
+    const writer = await this.#writer(id, bytes.length, undefined);
+    await writer.whole(bytes);
+  }
+
+  /**
+   * A writer for a block that arrives in pieces; it hashes what it is given.
+   * @throws RingfoldError `too-large`, `disk-full`, `disk-failed`
+   */
+  receive(id: BlockId, length: Bytes): Promise<BlockWriter> {
+    return this.#writer(id, length, createHash("sha256"));
+  }
+
+  /**
+   * The block's bytes, checked (B2).
+   * @throws RingfoldError `block-missing`, `block-corrupt`, `disk-failed`
+   */
+  async read(id: BlockId): Promise<Uint8Array> {
+    const length = this.#index.get(id);
+    if (length === undefined) throw missing(id);
+    const file = await this.#disk.open(this.#path(id));
+    if (file === undefined) {
+      this.#forget(id);
+      throw missing(id);
+    }
+    try {
+      const bytes = Buffer.allocUnsafeSlow(length);
+      const sound = (await file.read(bytes, 0)) === length && blockIdOf(bytes) === id;
+      if (sound) return bytes;
+    } finally {
+      await file.close();
+    }
+    await this.#setAside(id, "its bytes do not have its hash");
+    throw new RingfoldError("block-corrupt", `block ${id}: the copy on this node is damaged`);
+  }
+
+  /** Whether the copy held here is sound; a damaged one goes to quarantine. */
+  async verify(id: BlockId): Promise<boolean> {
+    try {
+      await this.read(id);
+      return true;
+    } catch (error) {
+      if (error instanceof RingfoldError && error.code !== "disk-failed") return false;
+      throw error;
+    }
+  }
+
+  /**
+   * Gives the block a second name in a task's folder. Not hashed here: whoever reads it does.
+   * @throws RingfoldError `block-missing`, `disk-failed`
+   */
+  async link(id: BlockId, path: string): Promise<Bytes> {
+    const length = this.#index.get(id);
+    if (length === undefined) throw missing(id);
+    await this.#disk.link(this.#path(id), path);
+    return length;
+  }
+
+  /** Removes copies; ids that are not held are passed over. */
+  async drop(ids: readonly BlockId[]): Promise<number> {
+    let dropped = 0;
+    for (const id of ids) {
+      if (!this.#forget(id)) continue;
+      await this.#disk.remove(this.#path(id));
+      dropped++;
+    }
+    return dropped;
+  }
+
+  async #writer(id: BlockId, length: Bytes, hash: Hash | undefined): Promise<BlockWriter> {
+    if (length > MAX_BLOCK_BYTES) {
+      throw new RingfoldError(
+        "too-large",
+        `a block of ${length} bytes, at most ${MAX_BLOCK_BYTES}`,
+      );
+    }
+    const claim = await this.#space.claim(length);
+    const path = join(this.#blocks, "tmp", `${this.#temporary++}.${id}`);
+    try {
+      const file = await this.#disk.create(path);
+      const keep = (): Promise<void> => this.#keep(id, length, path);
+      return new BlockWriter({
+        id,
+        length,
+        hash,
+        file,
+        claim,
+        keep,
+        drop: () => this.#disk.remove(path),
+      });
+    } catch (error) {
+      claim.release();
+      throw error;
+    }
+  }
+
+  /** The last steps of B1: the synced temporary file gets its name, the name is synced, the index learns it. */
+  async #keep(id: BlockId, length: Bytes, temporary: string): Promise<void> {
+    const path = this.#path(id);
+    await this.#disk.rename(temporary, path);
+    await this.#sync.ofFile(path);
+    if (!this.#index.has(id)) this.#bytes += length;
+    this.#index.set(id, length);
+  }
+
+  #path(id: BlockId): string {
+    return join(this.#blocks, id.slice(0, 2), id);
+  }
+
+  #forget(id: BlockId): boolean {
+    const length = this.#index.get(id);
+    if (length === undefined) return false;
+    this.#index.delete(id);
+    this.#bytes -= length;
+    return true;
+  }
+
+  async #setAside(id: BlockId, reason: string): Promise<void> {
+    if (!this.#forget(id)) return;
+    this.#quarantined++;
+    await this.#disk.move(this.#path(id), join(this.#quarantine, id));
+    this.#onQuarantine(id, reason);
+  }
+
+  async #prepare(): Promise<void> {
+    await this.#disk.makeDir(this.#quarantine);
+    await this.#disk.remove(join(this.#blocks, "tmp"));
+    await this.#disk.makeDir(join(this.#blocks, "tmp"));
+    const prefixes = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
+    await Promise.all(prefixes.map((prefix) => this.#disk.makeDir(join(this.#blocks, prefix))));
+    await this.#sync.of(this.#blocks);
+    await Promise.all(prefixes.map((prefix) => this.#scan(prefix)));
+    this.#quarantined = (await this.#disk.list(this.#quarantine)).length;
+  }
+
+  /** A crash may have come between a rename and its directory sync: names that we list are synced first (B1). */
+  async #scan(prefix: string): Promise<void> {
+    const dir = join(this.#blocks, prefix);
+    const names = await this.#disk.list(dir);
+    if (names.length > 0) await this.#sync.of(dir);
+    for (const name of names) {
+      const id = parsedId(name, prefix);
+      const length = id === undefined ? undefined : await this.#disk.size(join(dir, name));
+      if (id === undefined || length === undefined) continue;
+      this.#index.set(id, length);
+      this.#bytes += length;
+    }
+  }
+}
+
+interface WriterParts {
+  readonly id: BlockId;
+  readonly length: Bytes;
+  /** Undefined: the caller made the id from these bytes. */
+  readonly hash: Hash | undefined;
+  readonly file: DiskFile;
+  readonly claim: Claim;
+  readonly keep: () => Promise<void>;
+  readonly drop: () => Promise<void>;
+}
+
+/** One block on its way to the disk. Ends with `commit` or `abort`; both leave no temporary file. */
+export class BlockWriter {
+  readonly #parts: WriterParts;
+  #pieces: Uint8Array[] = [];
+  #held: Bytes = 0;
+  #written: Bytes = 0;
+  /** At most one disk write is in flight while the next pieces arrive. */
+  #writing: Promise<void> = Promise.resolve();
+  #over = false;
+
+  constructor(parts: WriterParts) {
+    this.#parts = parts;
+  }
+
+  /** @throws RingfoldError `protocol` beyond the promised length, `disk-full`, `disk-failed` */
+  async write(piece: Uint8Array): Promise<void> {
+    assert(!this.#over, "B5: no writes after the end");
+    if (this.#written + this.#held + piece.length > this.#parts.length) throw this.#misfit("more");
+    this.#parts.hash?.update(piece);
+    this.#pieces.push(piece);
+    this.#held += piece.length;
+    if (this.#held >= WRITE_BYTES) await this.#flush();
+  }
+
+  /** Acknowledges: synced under its name. @throws RingfoldError `protocol`, `block-corrupt`, `disk-full`, `disk-failed` */
+  async commit(): Promise<void> {
+    try {
+      if (this.#written + this.#held !== this.#parts.length) throw this.#misfit("fewer");
+      if (this.#parts.hash !== undefined && this.#parts.hash.digest("hex") !== this.#parts.id) {
+        throw new RingfoldError("block-corrupt", `block ${this.#parts.id}: other bytes arrived`);
+      }
+      await this.#flush();
+      await this.#writing;
+      await this.#parts.file.sync();
+      await this.#close();
+      await this.#parts.keep();
+      this.#parts.claim.release();
+    } catch (error) {
+      await this.abort();
+      throw error;
+    }
+  }
+
+  /** All bytes at once, then {@link commit}. */
+  async whole(bytes: Uint8Array): Promise<void> {
+    this.#pieces = [bytes];
+    this.#held = bytes.length;
+    await this.commit();
+  }
+
+  /** Leaves nothing behind. Never throws: what cannot be removed is removed at the next start. */
+  async abort(): Promise<void> {
+    await this.#writing.catch(() => {});
+    await this.#close().catch(() => {});
+    await this.#parts.drop().catch(() => {});
+    this.#parts.claim.release();
+  }
+
+  async #flush(): Promise<void> {
+    const pieces = this.#pieces;
+    this.#written += this.#held;
+    this.#pieces = [];
+    this.#held = 0;
+    await this.#writing;
+    if (pieces.length > 0) this.#writing = this.#parts.file.write(pieces);
+    // The next flush, commit or abort awaits it; meanwhile a failure must not count as unhandled.
+    this.#writing.catch(() => {});
+  }
+
+  async #close(): Promise<void> {
+    if (this.#over) return;
+    this.#over = true;
+    await this.#parts.file.close();
+  }
+
+  #misfit(than: string): RingfoldError {
+    const { id, length } = this.#parts;
+    return new RingfoldError("protocol", `block ${id}: ${than} bytes than the ${length} promised`);
+  }
+}
+
+const missing = (id: BlockId): RingfoldError =>
+  new RingfoldError("block-missing", `block ${id} is not on this node`);
+
+function parsedId(name: string, prefix: string): BlockId | undefined {
+  if (!name.startsWith(prefix)) return undefined;
+  try {
+    return blockId(name);
+  } catch {
+    return undefined;
+  }
+}
