@@ -25,7 +25,7 @@ export type Query =
   /** Newest first. */
   | { readonly type: "jobs"; readonly after?: string | undefined; readonly limit: number }
   | { readonly type: "job"; readonly id: JobId }
-  /** Oldest first, by id among equals. */
+  /** Oldest first. */
   | { readonly type: "running-jobs" };
 
 export type QueryType = Query["type"];

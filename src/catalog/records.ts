@@ -88,6 +88,8 @@ export const KEPT_VERSIONS = 3;
 export interface GoneRecord {
   readonly version: number;
   readonly at: Millis;
+  /** The log index of the removal. */
+  readonly index: number;
 }
 
 export const GONE_KEPT_MS: Millis = 24 * 3600 * 1000;
@@ -180,7 +182,7 @@ export interface CatalogTables {
   readonly file: FileRecord;
   /** Key: name. */
   readonly gone: GoneRecord;
-  /** Key: {@link orderKey} of the log index of the removal, slash, name. */
+  /** Key: {@link orderKey} of the log index of the removal. */
   readonly "gone-order": GonePointer;
   /** Key: job id. */
   readonly job: JobRecord;
