@@ -67,6 +67,7 @@ export const ERRORS = {
   "job-param": { exit: 2, retry: "never", fix: "See the job's parameters with `ringfold run JOB --help-job`." },
   "job-threw": { exit: 1, retry: "never", fix: "Correct the job's function at the place named; `ringfold logs ID` shows its output." },
   "job-codec": { exit: 1, retry: "never", fix: "Emit what the job's key, value and out codecs declare." },
+  "segment-lost": { exit: 1, retry: "elsewhere", fix: "A map task's output was damaged: the cluster runs that task again by itself." },
   "task-timeout": { exit: 1, retry: "elsewhere", fix: "A task made no progress: look for an endless loop, or raise --task-timeout." },
   "task-memory": { exit: 1, retry: "elsewhere", fix: "A task passed its memory limit: keep less in memory, or raise --task-memory." },
   "task-died": { exit: 1, retry: "elsewhere", fix: "A task's process ended by itself; `ringfold logs ID` shows its last output." },
