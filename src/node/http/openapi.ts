@@ -18,15 +18,23 @@ export async function collectOpenApi(app: FastifyInstance): Promise<void> {
       },
     },
     transform: jsonSchemaTransform,
-    transformObject: (document) => withoutUnused(jsonSchemaTransformObject(document)),
+    transformObject: (collected) => {
+      const document = jsonSchemaTransformObject(collected);
+      dropUnused(document as Document);
+      return document;
+    },
   });
 }
 
-type Document = ReturnType<typeof jsonSchemaTransformObject>;
+/** The parts of the document that we touch. */
+interface Document {
+  readonly components?: { readonly schemas?: object };
+  readonly paths?: object;
+}
 
 /** Each schema comes in an input and an output form; the document keeps those that something refers to. */
-function withoutUnused(document: Document): Document {
-  const schemas: Record<string, unknown> = { ...document.components?.schemas };
+function dropUnused(document: Document): void {
+  const schemas = (document.components?.schemas ?? {}) as Record<string, unknown>;
   const used = new Set<string>();
   const visit = (text: string): void => {
     for (const [, name = ""] of text.matchAll(/"#\/components\/schemas\/([^"]+)"/g)) {
@@ -36,7 +44,5 @@ function withoutUnused(document: Document): Document {
     }
   };
   visit(JSON.stringify(document.paths));
-  const kept = Object.entries(schemas).filter(([name]) => used.has(name));
-  const components = { ...document.components, schemas: Object.fromEntries(kept) };
-  return { ...document, components } as Document;
+  for (const name of Object.keys(schemas)) if (!used.has(name)) delete schemas[name];
 }
