@@ -81,7 +81,3 @@ function forgetGone(store: CatalogStore, now: Millis): void {
     store.delete("gone-order", key);
   }
 }
-
-/** The first name that the folder holds, if any. */
-export const nameUnder = (store: CatalogStore, folder: string): string | undefined =>
-  store.keys("file", { prefix: folder, limit: 1 })[0];

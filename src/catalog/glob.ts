@@ -29,7 +29,10 @@ export function parseGlob(pattern: string): Glob {
   }
   const tokens = tokensOf(pattern);
   const prefix = pattern.slice(0, pattern.search(/[*?]|$/));
-  return { prefix, matches: (name) => name.startsWith(prefix) && matches(tokens, [...name]) };
+  return {
+    prefix,
+    matches: (name) => name.startsWith(prefix) && matches(tokens, Array.from(name)),
+  };
 }
 
 function globFault(pattern: string): string | undefined {

@@ -7,9 +7,9 @@
  * C33 Only running jobs have task records, and at most {@link KEPT_JOBS} ended jobs are remembered. Tested.
  */
 import { assert, present } from "../base/errors.ts";
-import type { JobId } from "../base/ids.ts";
+import type { FileName, JobId } from "../base/ids.ts";
 import type { CommandOf } from "./commands.ts";
-import { addVersion, nameUnder } from "./file-commands.ts";
+import { addVersion } from "./file-commands.ts";
 import { done, filesChanged, type Handlers, recordsOf, refuse } from "./handler.ts";
 import {
   type Counters,
@@ -112,14 +112,16 @@ const submitted = (job: JobSubmission, order: number, now: number): JobRecord =>
 const isRunning = (store: CatalogStore, job: JobId): boolean =>
   store.get("job-running", job) !== undefined;
 
+/** A folder as its names begin. */
+const folder = (output: FileName): string => `${output}/`;
+
 function outputConflict(store: CatalogStore, { output }: JobSubmission) {
-  const name = nameUnder(store, output);
-  if (name !== undefined) {
-    return refuse("output-exists", `the output folder "${output}" holds "${name}" already`);
-  }
+  const inside = store.keys("file", { prefix: folder(output), limit: 1 })[0];
+  const name = store.get("file", output)?.name ?? inside;
+  if (name !== undefined) return refuse("output-exists", `"${name}" exists already`);
   for (const { job } of recordsOf(store, "job-running")) {
     const other = present(store.get("job", job), "C33: a running job has a record").output;
-    if (other.startsWith(output) || output.startsWith(other)) {
+    if (folder(other).startsWith(folder(output)) || folder(output).startsWith(folder(other))) {
       return refuse("output-exists", `job ${job} is writing to "${other}"`);
     }
   }
@@ -132,8 +134,8 @@ function endFault(store: CatalogStore, job: JobRecord, { state, files }: Command
   }
   const seen = new Set<string>();
   for (const { name } of files) {
-    if (!name.startsWith(job.output) || seen.has(name)) {
-      const fault = seen.has(name) ? "is named twice" : `is not under "${job.output}"`;
+    if (!name.startsWith(folder(job.output)) || seen.has(name)) {
+      const fault = seen.has(name) ? "is named twice" : `is not under "${folder(job.output)}"`;
       return refuse("bad-request", `job ${job.id}: the output "${name}" ${fault}`);
     }
     seen.add(name);

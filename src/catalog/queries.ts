@@ -24,7 +24,13 @@ export type Query =
   | { readonly type: "wanted"; readonly after?: string | undefined; readonly limit: number }
   /** Newest first. */
   | { readonly type: "jobs"; readonly after?: string | undefined; readonly limit: number }
-  | { readonly type: "job"; readonly id: JobId }
+  /** A running job comes with its recorded tasks, by stage and number; `limit` as in the lists, {@link MAX_PAGE} by default. */
+  | {
+      readonly type: "job";
+      readonly id: JobId;
+      readonly after?: string | undefined;
+      readonly limit?: number | undefined;
+    }
   /** Oldest first. */
   | { readonly type: "running-jobs" };
 
@@ -59,7 +65,11 @@ export interface QueryAnswers {
     readonly next?: string | undefined;
   };
   readonly jobs: { readonly jobs: readonly JobRecord[]; readonly next?: string | undefined };
-  readonly job: { readonly job?: JobRecord | undefined; readonly tasks: readonly TaskRecord[] };
+  readonly job: {
+    readonly job?: JobRecord | undefined;
+    readonly tasks: readonly TaskRecord[];
+    readonly next?: string | undefined;
+  };
   readonly "running-jobs": { readonly jobs: readonly JobRecord[] };
 }
 

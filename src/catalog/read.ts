@@ -41,10 +41,7 @@ export function answer(store: CatalogStore, query: Query): QueryAnswers[QueryTyp
     case "jobs":
       return jobsPage(store, query);
     case "job":
-      return {
-        job: store.get("job", query.id),
-        tasks: recordsOf(store, "task", { prefix: `${query.id}/` }),
-      };
+      return jobWithTasks(store, query);
     case "running-jobs":
       return { jobs: runningJobs(store) };
     default:
@@ -123,6 +120,13 @@ function jobsPage(store: CatalogStore, query: QueryOf<"jobs">): AnswerOf<"jobs">
     jobAt(store, present(store.get("job-order", key), "S1: a listed key has a record").job),
   );
   return { jobs, next: keys.length < limit ? undefined : keys.at(-1) };
+}
+
+function jobWithTasks(store: CatalogStore, { id, after, limit }: QueryOf<"job">): AnswerOf<"job"> {
+  const size = pageSize(limit ?? MAX_PAGE);
+  const keys = store.keys("task", { prefix: `${id}/`, after, limit: size });
+  const tasks = keys.map((key) => present(store.get("task", key), "S1: a listed key has a record"));
+  return { job: store.get("job", id), tasks, next: keys.length < size ? undefined : keys.at(-1) };
 }
 
 const runningJobs = (store: CatalogStore): JobRecord[] =>

@@ -106,8 +106,8 @@ export interface JobSubmission {
   readonly plan: BlockId;
   readonly mapTasks: number;
   readonly reduceTasks: number;
-  /** A folder of names, `out/`: the job's files are registered under it, all or none. */
-  readonly output: string;
+  /** A folder: the job's files are registered under it, `OUTPUT/part-00000` …, all or none. */
+  readonly output: FileName;
   readonly replicas: Replicas;
   readonly params: JobParams;
   /** Who asked: a node's id or a client's name. */
