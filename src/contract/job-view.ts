@@ -70,6 +70,10 @@ export const jobView = z
     coordinator: z.object({ id: hex64, name: z.string() }).nullable(),
     tasks: z.array(taskRow).describe("empty with ?tasks=0"),
     counters: z.record(z.string(), z.number()).describe("of committed tasks"),
+    result: z
+      .string()
+      .nullable()
+      .describe("what the job's `result` returned; null without one, or before the end"),
   })
   .meta({ id: "Job" });
 export type JobView = z.infer<typeof jobView>;

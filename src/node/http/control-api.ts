@@ -5,6 +5,7 @@
 import type { BlockId, FileName, JobId, Millis } from "../../base/ids.ts";
 import type { ClusterEvent } from "../../contract/event.ts";
 import type { FileList, FileQuery, FileStat, PutQuery, Removed } from "../../contract/file-stat.ts";
+import type { JobDescription } from "../../contract/job-description.ts";
 import type { JobSubmit } from "../../contract/job-submit.ts";
 import type { JobList, JobView } from "../../contract/job-view.ts";
 import type { JoinToken } from "../../contract/join-token.ts";
@@ -52,6 +53,8 @@ export interface ControlApi {
   remove(name: FileName): Promise<Removed>;
   /** Answers when the job is in the ledger. @throws no-input, output-exists, job-param, block-missing … */
   submitJob(job: Submission): Promise<JobView>;
+  /** What the job in this bundle declares; the bundle was stored before. @throws block-missing, job-file, job-threw */
+  describeJob(bundle: BlockId): Promise<JobDescription>;
   jobs(): Promise<JobList>;
   /** @throws no-such-job */
   job(id: JobId, watch: JobWatch): Promise<JobView>;

@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { blockId, fileName, jobId } from "../../base/ids.ts";
 import { errorBody } from "../../contract/error-body.ts";
+import { describeRequest, jobDescription } from "../../contract/job-description.ts";
 import { type JobSubmit, jobSubmit } from "../../contract/job-submit.ts";
 import { jobList, jobQuery, jobView } from "../../contract/job-view.ts";
 import { logQuery, taskLogs } from "../../contract/task-log.ts";
@@ -23,6 +24,17 @@ export const jobRoutes =
         },
       },
       async ({ body }, reply) => reply.code(201).send(await api.submitJob(submissionOf(body))),
+    );
+    app.post(
+      "/jobs/describe",
+      {
+        schema: {
+          ...head("What the job in a bundle declares: parameters, counters"),
+          body: describeRequest,
+          response: { 200: jobDescription, default: errorBody },
+        },
+      },
+      ({ body }) => api.describeJob(blockId(body.bundle)),
     );
     app.get(
       "/jobs",

@@ -9,10 +9,11 @@ import type { AddressInfo } from "node:net";
 import { matchesGlob } from "node:path/posix";
 import { present, RingfoldError } from "../../base/errors.ts";
 import { blockIdOf, sha256Hex } from "../../base/hash.ts";
-import type { FileName, JobId } from "../../base/ids.ts";
+import type { BlockId, FileName, JobId } from "../../base/ids.ts";
 import type { ClusterEvent } from "../../contract/event.ts";
 import type { FileList, FileQuery, FileStat, PutQuery, Removed } from "../../contract/file-stat.ts";
 import { healthOf } from "../../contract/health.ts";
+import type { JobDescription } from "../../contract/job-description.ts";
 import type { JobList, JobState, JobView } from "../../contract/job-view.ts";
 import type { JoinToken } from "../../contract/join-token.ts";
 import type { LeaveProgress, NodeList } from "../../contract/node-row.ts";
@@ -170,6 +171,20 @@ export class MemoryCluster implements ControlApi {
     return job.view;
   }
 
+  async describeJob(bundle: BlockId): Promise<JobDescription> {
+    await this.inputsOf({ inputs: [], bundle });
+    const top = { name: "top", type: "int" as const, def: 10, help: "how many words" };
+    const counters = ["words"];
+    return {
+      name: "copy",
+      description: "Copies its input.",
+      source: "lines",
+      params: [top],
+      counters,
+      result: false,
+    };
+  }
+
   async jobs(): Promise<JobList> {
     return { jobs: [...this.ledger.values()].map((job) => job.view).reverse() };
   }
@@ -233,7 +248,10 @@ export class MemoryCluster implements ControlApi {
     return job;
   }
 
-  private async inputsOf({ inputs, bundle }: Submission): Promise<StoredFile[]> {
+  private async inputsOf({
+    inputs,
+    bundle,
+  }: Pick<Submission, "inputs" | "bundle">): Promise<StoredFile[]> {
     if (!this.blocks.has(bundle))
       throw new RingfoldError("block-missing", `bundle ${bundle.slice(0, 8)} is not here`);
     const found = await Promise.all(inputs.map((glob) => this.files({ glob })));
@@ -365,5 +383,6 @@ function newView(
       error: null,
     })),
     counters: {},
+    result: null,
   };
 }
