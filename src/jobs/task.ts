@@ -41,6 +41,8 @@ export type TaskOutput =
   | {
       readonly kind: "part";
       readonly manifest: BlockId;
+      /** Length of the manifest's own block. */
+      readonly manifestBytes: Bytes;
       readonly bytes: Bytes;
       readonly blocks: number;
     };
@@ -104,7 +106,7 @@ export type WorkOrder =
       readonly task: number;
       readonly attempt: number;
       readonly spec: MapTaskSpec;
-      /** Live holders of the first piece's block; the worker itself first when it is one. A hint. */
+      /** Holders of the first piece's block; the worker itself first when it is one. A hint. */
       readonly sources: readonly NodeId[];
       /** Reduce tasks; 0: the output is a part. */
       readonly partitions: number;
