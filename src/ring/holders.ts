@@ -5,7 +5,7 @@
  * H1  Holders are distinct, members, of weight above 0 and usable. Tested.
  * H2  As many as asked for come out whenever that many exist. Tested.
  * H3  With every host of the row usable, the holders of R <= 3 copies are the row's first R. Tested.
- * H4  A host that is skipped changes nothing for those before it: whoever stays a holder keeps its rank. Tested.
+ * H4  A host that is passed over changes nothing for those before it. Tested.
  * H5  Beyond the row, a host of a zone not yet named comes before the others. Tested.
  */
 import type { BlockId, NodeId } from "../base/ids.ts";
@@ -26,6 +26,7 @@ export const partitionStart = (partition: number, partitions: number): Position 
 
 /** The hosts that a key belongs to, ordered; the first of them plans for it. */
 export interface Placement {
+  partitionOf(key: BlockId | Position): number;
   holders(key: BlockId | Position, copies: Copies, usable?: (id: NodeId) => boolean): NodeId[];
 }
 
@@ -42,6 +43,7 @@ export function placement(table: PartitionTable, members: readonly Member[]): Pl
   const byId = new Map(circle.map((member) => [member.id, member]));
   const rowHosts = table.hosts.map((id) => byId.get(id));
   return {
+    partitionOf: (key) => partitionOf(key, table.partitions),
     holders(key, copies, usable = everybody) {
       const count = copies === "all" ? circle.length : copies;
       const partition = partitionOf(key, table.partitions);
