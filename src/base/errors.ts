@@ -57,6 +57,7 @@ export const ERRORS = {
   "too-large": { exit: 4, retry: "never", fix: "Make it smaller; docs/limits lists the limits." },
   "block-missing": { exit: 1, retry: "later", fix: "No copy answers: bring a stopped node back (`ringfold nodes`)." },
   "block-corrupt": { exit: 1, retry: "elsewhere", fix: "Another copy is used and the bad one replaced; check the disk if it happens again." },
+  "line-too-long": { exit: 1, retry: "never", fix: "A line of a text input may have 64 MiB: put the file with --cut bytes, or break its lines." },
   "disk-full": { exit: 4, retry: "elsewhere", fix: "Free space in the data directory, or add a node." },
   "disk-failed": { exit: 1, retry: "elsewhere", fix: "Check the disk of the data directory; see the node's log." },
   "catalog-damaged": { exit: 1, retry: "elsewhere", fix: "Put back a copy of the file named, or start the node with an empty --data and join again." },
