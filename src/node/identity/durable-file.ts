@@ -1,0 +1,68 @@
+/** Small files that must survive a crash at any moment: whole and old, or whole and new. */
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from "node:fs";
+import { dirname } from "node:path";
+import { RingfoldError } from "../../base/errors.ts";
+
+/** Makes a directory that only its owner can read. @throws RingfoldError `data-dir` */
+export function makePrivateDirectory(path: string): void {
+  orDataDir(`cannot make the directory ${path}`, () =>
+    mkdirSync(path, { recursive: true, mode: 0o700 }),
+  );
+}
+
+/**
+ * Writes a file, readable by its owner only: temporary name, sync, rename, sync of the directory.
+ * @throws RingfoldError `data-dir`
+ */
+export function writeDurably(path: string, text: string): void {
+  orDataDir(`cannot write ${path}`, () => {
+    const temporary = `${path}.${process.pid}.tmp`;
+    const file = openSync(temporary, "w", 0o600);
+    try {
+      writeSync(file, text);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, path);
+    syncDirectory(dirname(path));
+  });
+}
+
+/** The file's text; undefined when there is none. @throws RingfoldError `data-dir` */
+export function readIfThere(path: string): string | undefined {
+  return orDataDir(`cannot read ${path}`, () => {
+    try {
+      return readFileSync(path, "utf8");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+      throw error;
+    }
+  });
+}
+
+function syncDirectory(path: string): void {
+  const directory = openSync(path, "r");
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+function orDataDir<T>(what: string, action: () => T): T {
+  try {
+    return action();
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new RingfoldError("data-dir", `${what}: ${reason}`, { cause });
+  }
+}
