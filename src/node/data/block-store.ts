@@ -13,12 +13,11 @@ import { join } from "node:path";
 import { assert, RingfoldError } from "../../base/errors.ts";
 import { blockIdOf } from "../../base/hash.ts";
 import { type BlockId, type Bytes, blockId } from "../../base/ids.ts";
+import { MAX_BLOCK_BYTES } from "../../blocks/manifest.ts";
 import { DirSync } from "./dir-sync.ts";
 import type { Disk, DiskFile } from "./disk.ts";
 import { type Claim, Space } from "./space.ts";
 
-/** No block is larger. */
-export const MAX_BLOCK_BYTES: Bytes = 128 * 1024 * 1024;
 /** Received pieces are written together from this size on. */
 const WRITE_BYTES: Bytes = 1024 * 1024;
 

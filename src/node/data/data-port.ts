@@ -45,6 +45,8 @@ export interface Stored {
 /** A file's blocks and its manifest are stored; no name points at it yet. */
 export interface StoredFile {
   readonly manifest: BlockId;
+  /** Length of the manifest's own block. */
+  readonly manifestBytes: Bytes;
   readonly bytes: Bytes;
   readonly blocks: number;
   /** Plain sentences, such as fewer copies than asked. */
@@ -67,7 +69,9 @@ export interface CommitFile extends StoredFile {
 /** What happened in data that control logs, counts or shows. */
 export type DataEvent =
   | { readonly type: "quarantined"; readonly block: BlockId; readonly reason: string }
-  | { readonly type: "refetched"; readonly block: BlockId; readonly from: NodeId }
+  | { readonly type: "refetched"; readonly block: BlockId }
+  /** A damaged copy was set aside and no other copy could be had yet. */
+  | { readonly type: "not-healed"; readonly block: BlockId; readonly why: string }
   | {
       readonly type: "few-copies";
       readonly block: BlockId;
@@ -150,6 +154,8 @@ export interface OutputRequest {
   readonly file: string;
   readonly copies: Copies;
   readonly cut: FileCut;
+  /** Default `text/plain; charset=utf-8`. */
+  readonly contentType?: string;
   /** Ends with the job when it is dropped. */
   readonly job?: JobId;
 }
