@@ -15,12 +15,13 @@ export type Start = (job: JobRun, task: TaskRun, worker: Worker) => void;
 
 /** Starts what can be started. `start` must take the slot. */
 export function dispatch(
-  jobs: readonly JobRun[],
+  jobs: Iterable<JobRun>,
   pool: WorkerPool,
   now: Millis,
   start: Start,
 ): void {
-  const waiting = new Set(jobs.filter((job) => job.runnable > 0));
+  const waiting = new Set<JobRun>();
+  for (const job of jobs) if (job.runnable > 0) waiting.add(job);
   while (waiting.size > 0) {
     const free = pool.free(now);
     if (free.length === 0) return;

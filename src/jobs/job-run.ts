@@ -41,8 +41,6 @@ export class JobRun {
   readonly submitted: Millis;
   readonly map: PhaseRun;
   readonly reduce: PhaseRun;
-  /** Recorded map outputs that reduce tasks need, by the node that has them. */
-  readonly outputsOn = new Map<NodeId, Set<TaskRun>>();
   /** Nodes that were given anything of this job. */
   readonly touched = new Set<NodeId>();
   /** Completions that wait for the ledger's answer to the batch before. */
@@ -53,6 +51,8 @@ export class JobRun {
   retries = 0;
   localMaps = 0;
   readonly #holders: Holders;
+  /** Map tasks with segments, by the node that has them. */
+  readonly #outputs = new Map<NodeId, Set<TaskRun>>();
 
   constructor(plan: JobPlan, generation: number, now: Millis, holders: Holders) {
     this.plan = plan;
@@ -140,7 +140,20 @@ export class JobRun {
     task.recordedAt = step;
     task.share = 1;
     this.setState(task, "recorded");
-    if (record.result.output.kind === "segments") this.#outputs(record.node).add(task);
+    this.#hold(task, record);
+  }
+
+  /** Enters a completion that the ledger has yet to accept. */
+  setFinished(task: TaskRun, record: TaskRecord): void {
+    task.record = record;
+    this.pending.push(record);
+    this.setState(task, "finished");
+    this.#hold(task, record);
+  }
+
+  /** Map tasks whose segments lie on a node, recorded or not, in their order. */
+  outputsOn(node: NodeId): readonly TaskRun[] {
+    return [...(this.#outputs.get(node) ?? [])].sort((a, b) => a.number - b.number);
   }
 
   /** Forgets a completion whose output is gone. */
@@ -148,7 +161,7 @@ export class JobRun {
     const record = present(task.record, "G1: a finished task has its record");
     delete task.record;
     task.share = 0;
-    this.#outputs(record.node).delete(task);
+    this.#outputs.get(record.node)?.delete(task);
     this.pending = this.pending.filter((waiting) => waiting !== record);
     this.setState(task, "idle");
     return record;
@@ -209,12 +222,11 @@ export class JobRun {
     return Object.fromEntries([...sums].sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 
-  #outputs(node: NodeId): Set<TaskRun> {
-    const known = this.outputsOn.get(node);
-    if (known !== undefined) return known;
-    const fresh = new Set<TaskRun>();
-    this.outputsOn.set(node, fresh);
-    return fresh;
+  #hold(task: TaskRun, record: TaskRecord): void {
+    if (record.result.output.kind !== "segments") return;
+    const known = this.#outputs.get(record.node);
+    if (known === undefined) this.#outputs.set(record.node, new Set([task]));
+    else known.add(task);
   }
 }
 

@@ -66,7 +66,7 @@ export const segments = (
 });
 
 export const part = (name = "f0"): TaskResult => ({
-  output: { kind: "part", manifest: block(name), bytes: 20, blocks: 1 },
+  output: { kind: "part", manifest: block(name), manifestBytes: 40, bytes: 20, blocks: 1 },
   records: 1,
   counters: {},
   ms: 5,
@@ -130,7 +130,7 @@ export class Play {
   /** @param holders block name to node letters, such as `{ a3: "ab" }` */
   constructor(holders: Readonly<Record<string, string>> = {}) {
     const table = new Map(
-      Object.entries(holders).map(([name, nodes]) => [block(name), [...nodes].map(node)]),
+      Object.entries(holders).map(([name, nodes]) => [block(name), nodes.split("").map(node)]),
     );
     this.scheduler = new Scheduler((id) => table.get(id) ?? []);
   }

@@ -3,7 +3,7 @@
  * failing there. Dean and Ghemawat (2004), section 3.3; the blame rule is Hadoop's per-node blacklist with evidence: a
  * task's own failure blames a node only after the same task went well on another.
  *
- * W1  A node is given a task only while it runs fewer than its slots. Asserted, tested.
+ * W1  A node is given a task only while it runs fewer than its slots. Asserted in schedule.ts, tested.
  * W2  News of a node older than what is known (by incarnation, then epoch) changes nothing. Tested.
  * W3  When every usable node is blamed, none is passed over. Tested.
  */
@@ -90,24 +90,18 @@ export class WorkerPool {
     return worker === undefined || (worker.state !== "down" && epoch >= worker.epoch);
   }
 
-  setState(worker: Worker, state: "leaving" | "down", epoch: Epoch): void {
+  setState(worker: Worker, state: "leaving" | "down"): void {
     worker.state = state;
-    worker.epoch = Math.max(worker.epoch, epoch);
     this.#settle(worker);
   }
 
-  start(worker: Worker, run: RunningTask): void {
-    assert(worker.running.size < worker.slots, "W1: never more tasks than slots");
-    this.adopt(worker, run);
-  }
-
-  /** Takes over what the node runs already, from before this coordinator. */
-  adopt(worker: Worker, run: RunningTask): void {
+  /** The task takes a slot. One adopted after a restart of the coordinator may exceed them; none is started then. */
+  take(worker: Worker, run: RunningTask): void {
     worker.running.add(run);
     this.#settle(worker);
   }
 
-  end(worker: Worker, run: RunningTask): void {
+  give(worker: Worker, run: RunningTask): void {
     worker.running.delete(run);
     this.#settle(worker);
   }
