@@ -51,7 +51,8 @@ export function addVersion(
   { now }: LogPlace,
 ): FileVersion {
   const older = store.get("file", name)?.versions ?? [];
-  const last = older[0]?.version ?? store.get("gone", name)?.version ?? 0;
+  const gone = older.length === 0 ? store.get("gone", name) : undefined;
+  const last = older[0]?.version ?? gone?.version ?? 0;
   const { manifest, manifestBytes, bytes, blocks, replicas, contentType } = content;
   const version: FileVersion = {
     version: last + 1,
@@ -64,7 +65,7 @@ export function addVersion(
     at: now,
   };
   store.put("file", name, { name, versions: [version, ...older.slice(0, KEPT_VERSIONS)] });
-  store.delete("gone", name);
+  if (gone !== undefined) store.delete("gone", name);
   return version;
 }
 
