@@ -90,7 +90,7 @@ export function byteCodec(spec: CodecSpec): ByteCodec {
 type Plain = Omit<ByteCodec, "writeNested" | "readNested">;
 
 const textOf = (bytes: Uint8Array, from: number, to: number): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).utf8Slice();
+  Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString("utf8");
 
 const stringCodec: Plain = {
   name: "t.string",

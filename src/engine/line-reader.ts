@@ -31,8 +31,8 @@ function pieceEnd(bytes: Buffer, from: number): number {
 /** Text of a stretch; a stretch of ASCII becomes a string of one byte a character. */
 export function decode(bytes: Buffer, from: number, to: number): string {
   return isAscii(bytes.subarray(from, to))
-    ? bytes.latin1Slice(from, to)
-    : bytes.utf8Slice(from, to);
+    ? bytes.toString("latin1", from, to)
+    : bytes.toString("utf8", from, to);
 }
 
 function linesOf(text: string, each: (line: string) => void): void {

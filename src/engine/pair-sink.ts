@@ -10,8 +10,8 @@ import { RingfoldError } from "../base/errors.ts";
 import { murmur3 } from "../base/hash.ts";
 import { showValue } from "./codec.ts";
 import { FileWriter } from "./file-writer.ts";
+import { type PairStore, type PartitionOf, pairStore, type ShufflePlan } from "./pair-store.ts";
 import { CombinedStream, MergedStream, type PairStream } from "./pair-stream.ts";
-import { type PairStore, pairStore, type PartitionOf, type ShufflePlan } from "./pair-store.ts";
 import { RunReader, RunWriter, type SegmentIndex } from "./run-file.ts";
 
 /** Runs that are merged at once: each keeps one frame of 64 KiB in memory. */

@@ -1,7 +1,7 @@
 /** Pairs one after the other as bytes; what runs, tables, buffers and merges all look like. */
+
+import { ByteArena, compareBytes } from "./byte-arena.ts";
 import type { ByteCodec } from "./codec.ts";
-import { compareBytes } from "./byte-arena.ts";
-import { ByteArena } from "./byte-arena.ts";
 
 export interface PairStream {
   /** Moves to the next pair. False: there is none; the fields are then without meaning. */

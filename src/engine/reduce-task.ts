@@ -7,7 +7,7 @@
  */
 import { closeSync, openSync } from "node:fs";
 import { RingfoldError } from "../base/errors.ts";
-import { compareBytes, ByteArena } from "./byte-arena.ts";
+import { ByteArena, compareBytes } from "./byte-arena.ts";
 import { showValue } from "./codec.ts";
 import { refuseAnswer, stageOf } from "./map-task.ts";
 import { PairSink } from "./pair-sink.ts";

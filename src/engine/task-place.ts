@@ -57,7 +57,8 @@ export class TaskPlace {
   fault(what: string, thrown: unknown): RingfoldError {
     if (thrown instanceof RingfoldError) {
       if (thrown.code !== "job-codec") return thrown;
-      return new RingfoldError("job-codec", `${this.describe()}: ${thrown.message}`);
+      const message = `${this.describe()}: ${thrown.message}`;
+      return new RingfoldError("job-codec", message, { cause: thrown });
     }
     return new RingfoldError(
       "job-threw",

@@ -3,8 +3,8 @@
  * it (numbers in decimal, bytes in hex, JSON on one line).
  */
 import { RingfoldError } from "../base/errors.ts";
-import { type ByteCodec, showValue } from "./codec.ts";
 import { ByteArena } from "./byte-arena.ts";
+import { type ByteCodec, showValue } from "./codec.ts";
 import { FileWriter } from "./file-writer.ts";
 import type { StagePlan } from "./plan.ts";
 

@@ -91,7 +91,7 @@ export function eachWord(
       continue;
     }
     const end = runEnd(bytes, i, to);
-    if (end > i) each(bytes.utf8Slice(i, end));
+    if (end > i) each(bytes.toString("utf8", i, end));
     i = end > i ? end : i + 1;
   }
 }

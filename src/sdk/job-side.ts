@@ -2,12 +2,13 @@
  * What `ringfold` means inside a job's bundle: the part of the SDK that a job file imports and that runs in task hosts.
  * No node builtins, no client, no contract: the bundle stays small.
  */
-export { t } from "./codecs.ts";
+
 export type { Codec, Key, TypeOf } from "./codecs.ts";
+export { t } from "./codecs.ts";
 export { each, fold } from "./folds.ts";
-export { defineJob } from "./job.ts";
 export type { Emit, Job, MapOnlyStage, ShuffleStage, TaskContext } from "./job.ts";
-export { param } from "./params.ts";
+export { defineJob } from "./job.ts";
 export type { Param, ParamsOf } from "./params.ts";
-export { gen, text } from "./sources.ts";
+export { param } from "./params.ts";
 export type { Source, WholeFile } from "./sources.ts";
+export { gen, text } from "./sources.ts";

@@ -66,13 +66,9 @@ test("mistakes in a job do not compile", () => {
   t.desc(t.tuple(t.string, t.json<number>()));
   // @ts-expect-error map must not be async: nothing waits for it
   defineJob({ ...lines, map: async (line, emit) => emit(line, 1) });
+  const strings = { ...lines, value: t.string, combine: fold.sum } as const;
   // @ts-expect-error the fold is for numbers, the value is a string
-  defineJob({
-    ...lines,
-    value: t.string,
-    map: (line, emit) => emit(line, line),
-    combine: fold.sum,
-  });
+  defineJob({ ...strings, map: (line, emit) => emit(line, line) });
   // @ts-expect-error a map-only job needs its output codec
   defineJob({ name: "x", input: text.lines(), mapOnly: true, map: () => undefined });
   // @ts-expect-error the records of text.files() are objects

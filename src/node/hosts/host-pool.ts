@@ -1,0 +1,136 @@
+/**
+ * Task hosts started ahead: one process per slot, each for one job, never used again for another.
+ *
+ * P1: never more leased hosts than slots; a lease waits, in order. Tested.
+ * P2: a closed host's process is not given to another job. Kept by construction: a lease takes a fresh host.
+ */
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { RingfoldError } from "../../base/errors.ts";
+import { HOST_LIMITS, type HostLimits } from "./host-limits.ts";
+import { makeScratch } from "./host-process.ts";
+import { hostProgram } from "./host-program.ts";
+import { TaskHost } from "./task-host.ts";
+
+export interface PoolOptions {
+  /** Hosts that may be leased at a time. */
+  readonly slots: number;
+  /** Folder of the hosts' scratch folders, absolute; its old ones are removed. */
+  readonly scratchRoot: string;
+  readonly limits?: Partial<HostLimits>;
+  /** Processes kept ready while idle; default 1. */
+  readonly warm?: number;
+}
+
+export class HostPool {
+  private readonly options: PoolOptions;
+  private readonly limits: HostLimits;
+  private readonly program: Promise<string>;
+  private readonly fresh: Promise<TaskHost>[] = [];
+  private readonly leased = new Set<TaskHost>();
+  private readonly waiting: ((closed: boolean) => void)[] = [];
+  private taken = 0;
+  private started = 0;
+  private closed = false;
+
+  constructor(options: PoolOptions) {
+    this.options = options;
+    this.limits = { ...HOST_LIMITS, ...options.limits };
+    this.program = this.prepare();
+    this.program.catch(() => undefined);
+    this.fill(options.warm ?? 1);
+  }
+
+  /** Hosts leased now. */
+  get busy(): number {
+    return this.taken;
+  }
+
+  /**
+   * A host of one's own, for tasks of one job. Waits for a free slot. Give it back with `close`.
+   * @throws RingfoldError `cancelled` when the pool is closed, `disk-failed` when the scratch folder cannot be made
+   */
+  async lease(): Promise<TaskHost> {
+    if (this.taken >= this.options.slots) {
+      const closed = await new Promise<boolean>((resolve) => this.waiting.push(resolve));
+      if (closed) throw new RingfoldError("cancelled", "the task hosts are closed");
+    } else this.taken++;
+    if (this.closed) throw new RingfoldError("cancelled", "the task hosts are closed");
+    try {
+      const host = await this.takeFresh();
+      this.leased.add(host);
+      return host;
+    } catch (thrown) {
+      this.release();
+      throw thrown;
+    }
+  }
+
+  /** Ends all processes and removes all scratch folders. */
+  async close(): Promise<void> {
+    this.closed = true;
+    for (const wake of this.waiting.splice(0)) wake(true);
+    const fresh = await Promise.allSettled(this.fresh.splice(0));
+    const hosts = fresh.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+    await Promise.all([...hosts, ...this.leased].map((host) => host.close()));
+    await rm(this.options.scratchRoot, { recursive: true, force: true });
+  }
+
+  private async prepare(): Promise<string> {
+    const { scratchRoot } = this.options;
+    try {
+      await rm(scratchRoot, { recursive: true, force: true });
+      await mkdir(scratchRoot, { recursive: true, mode: 0o700 });
+    } catch (cause) {
+      const why = `cannot make the scratch folder ${scratchRoot}`;
+      throw new RingfoldError("disk-failed", why, { cause });
+    }
+    return hostProgram(join(scratchRoot, "program"));
+  }
+
+  private async takeFresh(): Promise<TaskHost> {
+    const next = this.fresh.shift() ?? this.start();
+    // A job has arrived: the other slots will be wanted too.
+    this.fill(Math.max(this.options.warm ?? 1, this.options.slots - this.taken));
+    const host = await next;
+    await host.ready;
+    if (host.alive) return host;
+    await host.close();
+    const again = await this.start();
+    await again.ready;
+    return again;
+  }
+
+  private fill(count: number): void {
+    while (!this.closed && this.fresh.length < count) {
+      const host = this.start();
+      host.catch(() => undefined);
+      this.fresh.push(host);
+    }
+  }
+
+  private async start(): Promise<TaskHost> {
+    const root = join(this.options.scratchRoot, `${this.started++}`);
+    const program = await this.program;
+    const paths = await makeScratch(root);
+    const host: TaskHost = new TaskHost(program, paths, this.limits, () => {
+      if (this.leased.delete(host)) this.release();
+    });
+    return host;
+  }
+
+  /** The slot goes to whoever waits longest. */
+  private release(): void {
+    const wake = this.waiting.shift();
+    if (wake !== undefined) wake(false);
+    else if (--this.taken === 0) void this.trim();
+  }
+
+  /** Idle again: gives back the memory of what was started for more. */
+  private async trim(): Promise<void> {
+    const spare = this.fresh.splice(this.options.warm ?? 1);
+    for (const one of await Promise.allSettled(spare)) {
+      if (one.status === "fulfilled") await one.value.close();
+    }
+  }
+}
