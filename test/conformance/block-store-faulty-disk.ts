@@ -24,13 +24,12 @@ export class FaultyDisk implements Disk {
 
   constructor(disk: Disk) {
     this.#disk = disk;
-    const { open, move, remove, makeDir, list, size } = disk;
-    this.open = open;
-    this.move = move;
-    this.remove = remove;
-    this.makeDir = makeDir;
-    this.list = list;
-    this.size = size;
+    this.open = (path) => disk.open(path);
+    this.move = (from, to) => disk.move(from, to);
+    this.remove = (path) => disk.remove(path);
+    this.makeDir = (path) => disk.makeDir(path);
+    this.list = (path) => disk.list(path);
+    this.size = (path) => disk.size(path);
   }
 
   async create(path: string): Promise<DiskFile> {

@@ -112,10 +112,10 @@ export class DataService implements DataPort {
     const settings = { ...DEFAULT_SETTINGS, ...options.settings };
     const disk = options.disk ?? realDisk;
     const onEvent = (event: DataEvent): void => void options.callbacks.event(event).catch(() => {});
-    let service: DataService | undefined;
     const onQuarantine = (block: BlockId, reason: string): void => {
       onEvent({ type: "quarantined", block, reason });
-      void service?.heal(block);
+      // Nothing is read, so nothing found damaged, before the service is there.
+      void service.heal(block);
     };
     const store = await BlockStore.open({ dir: options.dir, disk, onQuarantine });
     const shuffle = await ShuffleStore.open(disk, options.dir, options.keepShuffle ?? false);
@@ -124,7 +124,7 @@ export class DataService implements DataPort {
     const window = new ByteBudget(WINDOW_BYTES);
     const pool = new BufferPool(KEPT_BUFFERS);
     const parts = { options, settings, disk, store, shuffle, peers, window, pool, onEvent };
-    service = new DataService(parts);
+    const service = new DataService(parts);
     await service.#listen();
     return service;
   }

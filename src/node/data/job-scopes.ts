@@ -30,6 +30,6 @@ export class JobScopes {
   }
 
   dropAll(): void {
-    for (const job of [...this.#scopes.keys()]) this.drop(job);
+    for (const job of this.#scopes.keys()) this.drop(job);
   }
 }

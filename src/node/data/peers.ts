@@ -95,7 +95,8 @@ export class Peers {
   /** Sends a block; resolves when the peer has it synced. @throws RingfoldError `disk-full`, `peer-unreachable`, … */
   putBlock(to: NodeId, id: BlockId, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
     const request = { v: 1, type: "put-block", id, length: bytes.length } as const;
-    return this.#exchange(to, request, this.#settings.stall, signal, async (stream) => {
+    // No limit but progress: a large block may take its time on a slow link or disk.
+    return this.#exchange(to, request, undefined, signal, async (stream) => {
       const answer = stream.response();
       // A refusal, such as a full disk, comes while we still write: do not wait for the writing then.
       await Promise.race([stream.write(bytes).then(() => stream.end()), answer]);
@@ -190,7 +191,7 @@ export class Peers {
   async #exchange<T>(
     node: NodeId,
     header: BulkRequest,
-    firstByte: Millis,
+    firstByte: Millis | undefined,
     signal: AbortSignal | undefined,
     use: (stream: BulkStream, began: () => void) => Promise<T>,
   ): Promise<T> {
@@ -199,7 +200,7 @@ export class Peers {
       throw new RingfoldError("peer-unreachable", `node ${node} is not on the member list`);
     }
     const late = new AbortController();
-    const timer = setTimeout(() => late.abort(), firstByte);
+    const timer = firstByte === undefined ? undefined : setTimeout(() => late.abort(), firstByte);
     const either = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]);
     try {
       const to = { node, address: member.addresses.bulk };
@@ -209,8 +210,7 @@ export class Peers {
       });
       return await whole(stream, (open) => use(open, () => clearTimeout(timer)));
     } catch (error) {
-      const told =
-        late.signal.aborted && signal?.aborted !== true ? tooLate(node, firstByte) : error;
+      const told = late.signal.aborted && signal?.aborted !== true ? tooLate(node) : error;
       if (signal?.aborted !== true) this.#blame(node, told);
       throw told;
     } finally {
@@ -239,5 +239,5 @@ async function whole<T>(stream: BulkStream, use: (stream: BulkStream) => Promise
   }
 }
 
-const tooLate = (node: NodeId, after: Millis): RingfoldError =>
-  new RingfoldError("deadline", `node ${node} sent nothing for ${after} ms`);
+const tooLate = (node: NodeId): RingfoldError =>
+  new RingfoldError("deadline", `node ${node} did not begin to answer in time`);
