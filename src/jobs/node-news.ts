@@ -15,6 +15,8 @@ export function nodeUp(at: Schedule, input: InputOf<"node-up">): void {
   }
   const { node, slots, zone, incarnation, epoch } = input;
   at.pool.up({ node, slots, zone, incarnation, epoch });
+  if (input.running !== undefined)
+    nodeReport(at, { type: "node-report", node, running: input.running });
 }
 
 export function nodeDown(at: Schedule, input: InputOf<"node-down">): void {
@@ -45,12 +47,14 @@ function giveUpNode(at: Schedule, node: NodeId, worker: Worker | undefined): voi
   }
 }
 
-/** Orders that the node does not know of are given again; what it runs and should not is stopped. */
+/** Orders that the node does not know of are given again; what it runs or keeps and should not is stopped. */
 export function nodeReport(at: Schedule, input: InputOf<"node-report">): void {
   const worker = at.pool.get(input.node);
   if (worker === undefined || worker.state === "down") return;
   const reported = new Set(input.running.map(keyOf));
   for (const attempt of input.running) takeReported(at, worker, attempt);
+  const over = [...new Set(input.holding)].filter((job) => !at.jobs.has(job)).sort();
+  for (const job of over) at.out.push({ type: "clean-job", node: input.node, job });
   for (const run of worker.running) {
     const { phase, number: task } = run.task;
     const key = keyOf({ job: run.job, phase, task, attempt: run.attempt.number });
@@ -78,14 +82,13 @@ function takeReported(at: Schedule, worker: Worker, reported: JobAttempt): void 
     }
   }
   at.stop(node, reported);
-  if (job === undefined) at.out.push({ type: "clean-job", node, job: reported.job });
 }
 
-/** The order got lost on the way. A reduce whose map outputs are gone since starts anew later. */
+/** The order got lost on the way. For a node that leaves, or with map outputs that are gone since, it is given up. */
 function orderAgain(at: Schedule, worker: Worker, run: RunningTask): void {
   const job = at.jobs.get(run.job);
   if (job === undefined) return;
-  if (run.task.phase === "map" || job.mapsRecorded) {
+  if (worker.state === "up" && (run.task.phase === "map" || job.mapsRecorded)) {
     run.attempt.heard = at.now;
     return at.order(job, run.task, run.attempt.number, worker.node);
   }

@@ -26,7 +26,10 @@ export type SchedulerInput =
       readonly done?: readonly TaskRecord[];
       readonly generation?: number;
     }
-  /** A node can be given work. Again with a higher incarnation: it restarted, what it ran is gone. */
+  /**
+   * A node can be given work. Again with a higher incarnation: it restarted, what it ran is gone. `running`: what it said that
+   * it runs, as in `node-report`, so that nothing of it is given to it or others again.
+   */
   | {
       readonly type: "node-up";
       readonly node: NodeId;
@@ -34,6 +37,7 @@ export type SchedulerInput =
       readonly zone: string;
       readonly incarnation: number;
       readonly epoch: Epoch;
+      readonly running?: readonly JobAttempt[];
     }
   /** Declared dead, or its connection is lost. News older than the node's last epoch is ignored. */
   | { readonly type: "node-down"; readonly node: NodeId; readonly epoch: Epoch }
@@ -63,11 +67,15 @@ export type SchedulerInput =
       /** Refused: another attempt counts (`winner`), or none does (the record was withdrawn meanwhile). */
       readonly ignored: readonly (AttemptKey & { readonly winner?: TaskRecord })[];
     }
-  /** After a (re)connection: what the node runs. Orders that got lost are given again, strays are stopped. */
+  /**
+   * After a (re)connection: what the node runs. Orders that got lost are given again, strays are stopped. `holding`: jobs of
+   * which it has outputs or hosts; those that are over are cleaned.
+   */
   | {
       readonly type: "node-report";
       readonly node: NodeId;
       readonly running: readonly JobAttempt[];
+      readonly holding?: readonly JobId[];
     }
   | { readonly type: "cancel"; readonly job: JobId }
   | { readonly type: "timer-fired" };

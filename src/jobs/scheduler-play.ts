@@ -3,7 +3,7 @@ import { type BlockId, fileName, type JobId, jobId, type NodeId, nodeId } from "
 import { type JobPlan, planJob } from "./plan.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { SchedulerEffect, SchedulerInput } from "./scheduler-events.ts";
-import type { AttemptKey, JobAttempt, TaskFailure, TaskResult } from "./task.ts";
+import type { AttemptKey, JobAttempt, TaskFailure, TaskRecord, TaskResult } from "./task.ts";
 
 /** Node `a` has the id `aaaa…`. */
 export const node = (letter: string): NodeId => nodeId(letter.repeat(64));
@@ -142,7 +142,7 @@ export class Play {
     return effects;
   }
 
-  up(letters: string, slots = 1, incarnation = 1): void {
+  up(letters: string, slots = 1, incarnation = 1, running?: readonly JobAttempt[]): void {
     for (const letter of letters) {
       this.#epoch += 1;
       this.step(`up ${letter}`, {
@@ -152,6 +152,7 @@ export class Play {
         zone: "z",
         incarnation,
         epoch: this.#epoch,
+        ...(running === undefined ? {} : { running }),
       });
     }
   }
@@ -162,10 +163,14 @@ export class Play {
     return this.step(`down ${letter}`, input);
   }
 
-  submit(shape: PlanShape): readonly SchedulerEffect[] {
+  submit(
+    shape: PlanShape,
+    restored: { readonly done?: readonly TaskRecord[]; readonly generation?: number } = {},
+  ): readonly SchedulerEffect[] {
     const made = plan(shape);
     this.#partitions.set(made.id, made.partitions);
-    return this.step(`submit ${short(made.id)}`, { type: "job-submitted", plan: made });
+    const input = { type: "job-submitted", plan: made, ...restored } as const;
+    return this.step(`submit ${short(made.id)}`, input);
   }
 
   /** `done("m0.1", "a")` */

@@ -12,7 +12,7 @@
  * J7  A job that is done has all its parts, in order; a result of another shape than the plan's is refused. Tested.
  * J8  Only a task's own failures count toward `maxAttempts`; the others end it at OTHER_FAILURES. Tested.
  * J9  The same inputs give the same effects. Tested.
- * J10 No task that may start waits beside a free slot that it may use. Tested.
+ * J10 No task that may start waits beside a free slot that it may use. By the loop in dispatch.ts; tested.
  *
  * What the driver promises:
  * - It carries out effects in their order for each node and for the ledger, and answers every `record`.
