@@ -46,6 +46,11 @@ export class HostPool {
     return this.taken;
   }
 
+  /** A job is coming: starts processes for the free slots. */
+  wake(): void {
+    this.fill(this.options.slots - this.taken);
+  }
+
   /**
    * A host of one's own, for tasks of one job. Waits for a free slot. Give it back with `close`.
    * @throws RingfoldError `cancelled` when the pool is closed, `disk-failed` when the scratch folder cannot be made

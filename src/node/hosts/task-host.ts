@@ -28,6 +28,8 @@ export interface RunOptions {
   readonly onProgress?: (progress: TaskProgress) => void;
   /** A line of the task's log; at most {@link HostLimits.log} bytes of a task are passed on. */
   readonly onLog?: (line: string) => void;
+  /** The job's own limits, over the pool's. The heap's limit stays the pool's. */
+  readonly limits?: Partial<HostLimits>;
 }
 
 /** How often memory and disk are looked at while a task runs. */
@@ -213,7 +215,7 @@ export class TaskHost {
   }
 
   private async look(running: Running): Promise<void> {
-    const { memory, silence, wall, disk } = this.limits;
+    const { memory, silence, wall, disk } = { ...this.limits, ...running.options.limits };
     const used = this.child.pid === undefined ? 0 : await residentBytes(this.child.pid);
     const written = await folderBytes(this.paths.out);
     if (this.running !== running) return;
