@@ -27,6 +27,11 @@ export class HostPool {
   private readonly limits: HostLimits;
   private readonly program: Promise<string>;
   private readonly fresh: Promise<TaskHost>[] = [];
+  /** Of {@link fresh}, those whose process has been started. */
+  private get waitingHosts(): TaskHost[] {
+    return [...this.made].filter((host) => !this.leased.has(host));
+  }
+  private readonly made = new Set<TaskHost>();
   private readonly leased = new Set<TaskHost>();
   private readonly waiting: ((closed: boolean) => void)[] = [];
   private taken = 0;
@@ -39,6 +44,11 @@ export class HostPool {
     this.program = this.prepare();
     this.program.catch(() => undefined);
     this.fill(options.warm ?? 1);
+  }
+
+  /** Hosts that wait for a lease. */
+  get ready(): readonly TaskHost[] {
+    return this.waitingHosts;
   }
 
   /** Hosts leased now. */
@@ -119,8 +129,10 @@ export class HostPool {
     const program = await this.program;
     const paths = await makeScratch(root);
     const host: TaskHost = new TaskHost(program, paths, this.limits, () => {
+      this.made.delete(host);
       if (this.leased.delete(host)) this.release();
     });
+    this.made.add(host);
     return host;
   }
 
