@@ -1,0 +1,69 @@
+import { RingfoldError } from "../base/errors.ts";
+import type { FileStat } from "../contract/file-stat.ts";
+import { type Build, type ClientFlags, clientCommand, withCluster } from "./command.ts";
+import { localFiles } from "./local-files.ts";
+import { copiesText } from "./ls.ts";
+import { ByteProgress } from "./progress.ts";
+import { bytesOf, counted, replicasOf, showBytes } from "./quantity.ts";
+import { jsonLine, line, type Terminal } from "./terminal.ts";
+import { type UploadOptions, upload } from "./upload.ts";
+
+interface Flags extends ClientFlags {
+  readonly as?: string;
+  readonly replicas?: string;
+  readonly blockSize?: string;
+  readonly cut?: string;
+}
+
+export const put: Build = (command, terminal) => {
+  const examples = [
+    "put notes.txt",
+    "put notes.txt --as docs/notes.txt --replicas 3",
+    "put books/*.txt --as books/",
+    "put ./folder --as archive/",
+  ];
+  clientCommand(command, { json: "one line per file, as in GET /api/v1/files/NAME", examples })
+    .description(
+      "Store files. A folder is stored with all below it; a pattern in quotes is expanded here.",
+    )
+    .argument("<paths...>", "local files, folders or quoted patterns")
+    .option("--as <name>", "the name of one file, or a prefix ending in / for all")
+    .option("--replicas <n>", "copies of each block on different nodes, or all (default: 2)")
+    .option("--block-size <size>", "8KiB to 64MiB (default: 4MiB)")
+    .option("--cut <where>", "where blocks may end: lines or bytes (default: lines for text)")
+    .action(async (paths: string[], flags: Flags) => {
+      const options = optionsOf(flags);
+      const files = await localFiles(terminal.cwd, paths, flags.as);
+      const total = files.reduce((sum, file) => sum + file.bytes, 0);
+      await withCluster(flags, terminal, async (cluster) => {
+        const progress = new ByteProgress(terminal, `put ${counted(files.length, "file")}`, total);
+        const stored = async (file: FileStat): Promise<void> => {
+          progress.clear();
+          await showStored(terminal, file, flags.json === true);
+        };
+        const told = { grew: (n: number) => progress.add(n), stored };
+        await upload(cluster, files, options, told).finally(() => progress.clear());
+      });
+    });
+};
+
+function optionsOf(flags: Flags): UploadOptions {
+  const { replicas, blockSize, cut } = flags;
+  if (cut !== undefined && cut !== "lines" && cut !== "bytes") {
+    throw new RingfoldError("bad-option", `--cut "${cut.slice(0, 80)}": give lines or bytes`);
+  }
+  return {
+    ...(replicas === undefined ? {} : { replicas: replicasOf(replicas) }),
+    ...(blockSize === undefined ? {} : { blockSize: bytesOf("--block-size", blockSize) }),
+    ...(cut === undefined ? {} : { cut }),
+  };
+}
+
+async function showStored(terminal: Terminal, file: FileStat, json: boolean): Promise<void> {
+  if (json) return jsonLine(terminal.out, file);
+  const blocks =
+    file.blocks === 0 ? "" : `, ${counted(file.blocks, "block")}, copies: ${copiesText(file)}`;
+  await line(terminal.out, `${file.name}  ${showBytes(file.bytes)}${blocks}`);
+  if (file.warning !== undefined)
+    await line(terminal.err, `warning: ${file.name}: ${file.warning}`);
+}
