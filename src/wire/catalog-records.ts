@@ -1,23 +1,16 @@
-/** Schemas of the catalog's records, as they stand on disk and travel in answers. */
+/** Schemas of the catalog's records as they travel in answers, and of the parts that commands share with them. */
 import { z } from "zod";
 import type { ErrorNote } from "../base/errors.ts";
 import type {
-  CatalogTables,
-  ClusterRecord,
   Counters,
   FileRecord,
   FileVersion,
-  GonePointer,
-  GoneRecord,
-  JobPointer,
   JobRecord,
   MemberRecord,
   Opaque,
-  TableName,
   TableRecord,
   TaskRecord,
   TaskRef,
-  TokenRecord,
 } from "../catalog/records.ts";
 import { errorCodeSchema, messageSchema } from "./jobs.ts";
 import {
@@ -25,12 +18,10 @@ import {
   blockIdSchema,
   bytesSchema,
   countSchema,
-  epochSchema,
   fileNameSchema,
   jobIdSchema,
   millisSchema,
   nodeIdSchema,
-  ringIdSchema,
 } from "./schema-ids.ts";
 
 const shortText = z.string().max(200);
@@ -46,12 +37,6 @@ export const opaqueSchema: z.ZodType<Opaque> = z.custom<Opaque>((value) => value
 export const errorNoteSchema: z.ZodType<ErrorNote> = z.strictObject({
   code: errorCodeSchema,
   message: messageSchema,
-});
-
-const clusterSchema: z.ZodType<ClusterRecord> = z.strictObject({
-  ringId: ringIdSchema,
-  epoch: epochSchema,
-  filesVersion: countSchema,
 });
 
 /** What a node says of itself, in its record and in the commands. */
@@ -76,12 +61,6 @@ export const memberSchema: z.ZodType<MemberRecord> = z.strictObject({
   position: positionSchema,
   state: z.enum(["up", "down", "leaving"]),
   since: millisSchema,
-});
-
-const tokenSchema: z.ZodType<TokenRecord> = z.strictObject({
-  hash: hashSchema,
-  expiresAt: millisSchema,
-  uses: z.int().min(1),
 });
 
 /** At most 65,536 partitions and 10,000 hosts; a row points to hosts that are there. */
@@ -119,12 +98,6 @@ export const fileVersionSchema: z.ZodType<FileVersion> = z.strictObject({
 export const fileSchema: z.ZodType<FileRecord> = z.strictObject({
   name: fileNameSchema,
   versions: z.tuple([fileVersionSchema], fileVersionSchema),
-});
-
-const goneSchema: z.ZodType<GoneRecord> = z.strictObject({
-  version: z.int().min(1),
-  at: millisSchema,
-  index: countSchema,
 });
 
 /** What a submitter decides of a job. */
@@ -174,22 +147,3 @@ export const taskSchema: z.ZodType<TaskRecord> = z.strictObject({
   ...doneFields,
   at: millisSchema,
 });
-
-const pointerSchema: z.ZodType<JobPointer> = z.strictObject({ job: jobIdSchema });
-const gonePointerSchema: z.ZodType<GonePointer> = z.strictObject({ name: fileNameSchema });
-
-/** The schema of every table's records; the compiler finds a missing one. */
-export const recordSchemas: { readonly [T in TableName]: z.ZodType<CatalogTables[T]> } = {
-  cluster: clusterSchema,
-  member: memberSchema,
-  token: tokenSchema,
-  table: tableSchema,
-  file: fileSchema,
-  gone: goneSchema,
-  "gone-order": gonePointerSchema,
-  job: jobSchema,
-  "job-order": pointerSchema,
-  "job-running": pointerSchema,
-  "job-ended": pointerSchema,
-  task: taskSchema,
-};

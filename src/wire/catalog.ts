@@ -1,15 +1,9 @@
-/**
- * The catalog's commands, queries, results and records as schemas and bytes.
- *
- * W10 Bytes of commands and records begin with a version; an unknown one is refused by its number. Tested.
- * W11 What was released keeps its bytes, or gets a migration. Golden tests.
- */
+/** Schemas of the catalog's commands, queries, results and answers: whatever comes from outside passes one of them. */
 import { z } from "zod";
 import { RingfoldError } from "../base/errors.ts";
-import type { Bytes } from "../base/ids.ts";
 import type { Command, CommandResults, CommandType, ResultOf } from "../catalog/commands.ts";
 import type { AnswerOf, Query, QueryAnswers, QueryType } from "../catalog/queries.ts";
-import type { CatalogTables, TableName } from "../catalog/records.ts";
+import { encodeCommand, MAX_CATALOG_BYTES } from "./catalog-bytes.ts";
 import {
   contentFields,
   countersSchema,
@@ -21,7 +15,6 @@ import {
   jobSchema,
   memberSchema,
   positionSchema,
-  recordSchemas,
   refFields,
   replicasSchema,
   selfFields,
@@ -30,7 +23,7 @@ import {
   taskRefSchema,
   taskSchema,
 } from "./catalog-records.ts";
-import { checked, decode, encode } from "./cbor.ts";
+import { checked } from "./cbor.ts";
 import {
   blockIdSchema,
   bytesSchema,
@@ -44,12 +37,6 @@ import {
 } from "./schema-ids.ts";
 
 export { memberSchema, tableSchema };
-
-/** The version of the bytes of commands and records. */
-export const CATALOG_FORMAT = 1;
-
-/** Largest command and largest record. */
-export const MAX_CATALOG_BYTES: Bytes = 8 * 1024 * 1024;
 
 const { name, zone, weight, slots, addresses, incarnation } = selfFields;
 
@@ -199,33 +186,22 @@ export const checkedResult = <T extends CommandType>(type: T, value: unknown): R
 export const checkedAnswer = <T extends QueryType>(type: T, value: unknown): AnswerOf<T> =>
   checked(answerSchemas[type], value, `answer to ${type}`);
 
-export const encodeCommand = (command: Command): Uint8Array => marked(command);
-
-/** @throws RingfoldError `protocol` */
-export const decodeCommand = (bytes: Uint8Array): Command =>
-  checked(commandSchema, unmarked(bytes, "command"), "command");
-
-export const encodeRecord = <T extends TableName>(
-  _table: T,
-  record: CatalogTables[T],
-): Uint8Array => marked(record);
-
-/** @throws RingfoldError `protocol` */
-export const decodeRecord = <T extends TableName>(table: T, bytes: Uint8Array): CatalogTables[T] =>
-  checked(recordSchemas[table], unmarked(bytes, `${table} record`), `${table} record`);
-
-function marked(value: unknown): Uint8Array {
-  const body = encode(value);
-  const bytes = new Uint8Array(body.length + 1);
-  bytes[0] = CATALOG_FORMAT;
-  bytes.set(body, 1);
-  return bytes;
+/**
+ * A command as its bytes for the log.
+ * @throws RingfoldError `bad-request` for what is no command, `too-large`
+ */
+export function commandBytes(command: Command): Uint8Array {
+  const bytes = encodedCommand(command);
+  if (bytes.length <= MAX_CATALOG_BYTES) return bytes;
+  const size = `${bytes.length} bytes, at most ${MAX_CATALOG_BYTES}`;
+  throw new RingfoldError("too-large", `${command.type}: ${size}`);
 }
 
-function unmarked(bytes: Uint8Array, what: string): unknown {
-  if (bytes[0] !== CATALOG_FORMAT) {
-    const version = bytes[0] ?? "nothing";
-    throw new RingfoldError("protocol", `${what}: format ${version}, not ${CATALOG_FORMAT}`);
+function encodedCommand(command: Command): Uint8Array {
+  try {
+    return encodeCommand(checked(commandSchema, command, `command ${command.type}`));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new RingfoldError("bad-request", reason, { cause });
   }
-  return decode(bytes.subarray(1), what, { maxBytes: MAX_CATALOG_BYTES });
 }

@@ -17,7 +17,7 @@ import type { NodeId } from "../../base/ids.ts";
 import type { CommandOf, CommandType, Outcome, ResultOf } from "../../catalog/commands.ts";
 import type { AnswerOf, QueryAnswers, QueryOf, QueryType } from "../../catalog/queries.ts";
 import type { ChangedPart } from "../../catalog/state-machine.ts";
-import { encodeCommand, MAX_CATALOG_BYTES, querySchema } from "../../wire/catalog.ts";
+import { commandBytes, querySchema } from "../../wire/catalog.ts";
 import type { DatabaseOptions } from "./catalog-database.ts";
 import type { Catalog } from "./catalog-port.ts";
 import type { FromWorker, ToWorker, WorkerOptions } from "./worker-messages.ts";
@@ -26,7 +26,7 @@ import type { FromWorker, ToWorker, WorkerOptions } from "./worker-messages.ts";
 export const MAX_WAITING = 10_000;
 
 /** The thread needs about 20 MB; more than this is a fault that must not become the node's. */
-const LIMITS = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 8 };
+const LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 };
 
 /**
  * Opens the catalog of a data directory, which is made if need be, and leads it.
@@ -84,14 +84,7 @@ class WorkerCatalog implements Catalog {
 
   async propose<T extends CommandType>(command: CommandOf<T>): Promise<ResultOf<T>> {
     this.#admit();
-    const bytes = encodeCommand(command);
-    if (bytes.length > MAX_CATALOG_BYTES) {
-      throw new RingfoldError(
-        "too-large",
-        `${command.type}: ${bytes.length} bytes, at most ${MAX_CATALOG_BYTES}`,
-      );
-    }
-    const outcome = await this.#enqueue(bytes);
+    const outcome = await this.#enqueue(commandBytes(command));
     if (!outcome.ok) throw new RingfoldError(outcome.refusal.why, outcome.refusal.message);
     // The worker answers a command with the outcome of that command.
     return outcome.result as ResultOf<T>;

@@ -18,7 +18,7 @@ import {
   raft,
   step,
 } from "../../raft/raft.ts";
-import { decodeCommand } from "../../wire/catalog.ts";
+import { decodeCommand } from "../../wire/catalog-bytes.ts";
 import { CatalogDatabase, type DatabaseOptions } from "./catalog-database.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 

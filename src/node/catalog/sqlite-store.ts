@@ -3,7 +3,7 @@ import type { StatementSync } from "node:sqlite";
 import type { Bytes } from "../../base/ids.ts";
 import type { CatalogTables, TableName } from "../../catalog/records.ts";
 import type { CatalogStore, KeyRange } from "../../catalog/store.ts";
-import { decodeRecord, encodeRecord } from "../../wire/catalog.ts";
+import { decodeRecord, encodeRecord } from "../../wire/catalog-bytes.ts";
 import { type CatalogDatabase, recordChecksum } from "./catalog-database.ts";
 
 /** Bytes of encoded records whose decoded form one generation keeps. */
