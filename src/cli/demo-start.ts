@@ -1,0 +1,64 @@
+/** The demo's cluster and what is stored in it. */
+import { RingfoldError } from "../base/errors.ts";
+import type { Bytes } from "../base/ids.ts";
+import type { FileStat } from "../contract/file-stat.ts";
+import { type Cluster, connect } from "../sdk/client.ts";
+import type { ChildNodes } from "./child-node.ts";
+import { HEAL_MS, until } from "./demo-heal.ts";
+import type { DemoCluster } from "./demo-job.ts";
+import type { DemoScreen } from "./demo-screen.ts";
+import type { DemoText } from "./demo-text.ts";
+import { counted, showBytes } from "./quantity.ts";
+import { upload } from "./upload.ts";
+
+export const NODES = 5;
+export const COPIES = 2;
+
+export async function startNodes(
+  screen: DemoScreen,
+  children: ChildNodes,
+  signal: AbortSignal,
+): Promise<DemoCluster> {
+  const began = performance.now();
+  screen.draw(() => [{ text: "… starting five nodes", style: "dim" }]);
+  const first = await children.start({ name: "node-1", slots: 1 });
+  const client = connect({ node: first.http });
+  const { token } = await client.joinToken();
+  const tokens = [token];
+  while (tokens.length < NODES - 1) tokens.push((await client.joinToken()).token);
+  const others = await Promise.all(
+    tokens.map((join, i) => children.start({ name: `node-${i + 2}`, slots: 1, join })),
+  );
+  await until(async () => (await client.status()).nodes.up === NODES, HEAL_MS, signal);
+  screen.step(`${NODES} nodes joined one ring, each with its own key`, performance.now() - began);
+  return { client, nodes: [first, ...others], signal };
+}
+
+export async function storeText(
+  screen: DemoScreen,
+  client: Cluster,
+  text: DemoText,
+): Promise<void> {
+  const began = performance.now();
+  let sent = 0;
+  const grew = (bytes: Bytes): void => {
+    sent += bytes;
+    const line = `… storing ${showBytes(sent)} of ${showBytes(text.bytes)}`;
+    screen.draw(() => [{ text: line, style: "dim" }]);
+  };
+  const stored = async ({ name, warning }: FileStat): Promise<void> => {
+    if (warning !== undefined) throw new RingfoldError("bug", `${name}: ${warning}`);
+  };
+  const options = { replicas: COPIES, blockSize: blockSizeFor(text.bytes) };
+  await upload(client, text.files, options, { grew, stored });
+  const what = `${counted(text.files.length, `${text.kind} file`)}, ${showBytes(text.bytes)}`;
+  screen.step(`${what}, stored with ${COPIES} copies each`, performance.now() - began);
+  screen.note(text.folder);
+  if (text.leftOut > 0) screen.note(`${counted(text.leftOut, "file")} left out: beyond the limit`);
+}
+
+/** About a hundred blocks, so that there is a middle to kill a node in. */
+function blockSizeFor(bytes: Bytes): Bytes {
+  const size = 2 ** Math.round(Math.log2(bytes / 96));
+  return Math.min(4 * 1024 * 1024, Math.max(64 * 1024, size));
+}
