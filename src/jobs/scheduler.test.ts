@@ -65,6 +65,8 @@ describe("where tasks go", () => {
     expect(started(play.done("m0.1", "a"))).toEqual([]);
     expect(play.recorded("m0.1")).toEqual([]);
     expect(play.scheduler.needs(node("a"))).toEqual({ running: 0, outputs: 1 });
+    play.up("a");
+    expect(started(play.effects)).toEqual(["m0.1@a"]);
   });
 
   test("old news of a node changes nothing (W2)", () => {

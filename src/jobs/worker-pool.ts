@@ -65,7 +65,8 @@ export class WorkerPool {
     assert(!restarted || known.running.size === 0, "W1: what ran before a restart was given up");
     if (restarted) known.evidence = [];
     if (restarted) known.passedOverUntil = 0;
-    if (known.state === "down" || restarted || news.epoch > known.epoch) known.state = "up";
+    // Whoever leaves goes on leaving until it is gone; a later epoch is somebody else's news.
+    if (known.state === "down" || restarted) known.state = "up";
     Object.assign(known, { ...news, epoch: Math.max(news.epoch, known.epoch) });
     this.#settle(known);
     return known;
