@@ -19,6 +19,7 @@ interface ErrorKind {
 }
 
 /** Every code that Ringfold can answer, with what the user can do. `docs/errors.md` is this table. */
+// biome-ignore format: one line for each code
 export const ERRORS = {
   "bad-id": { exit: 2, retry: "never", fix: "Copy the id from `ringfold nodes`, `jobs` or `stat`." },
   "bad-name": { exit: 2, retry: "never", fix: "Use a relative name such as books/a.txt." },
@@ -62,6 +63,7 @@ export const ERRORS = {
   "disk-failed": { exit: 1, retry: "elsewhere", fix: "Check the disk of the data directory; see the node's log." },
   "catalog-damaged": { exit: 1, retry: "elsewhere", fix: "Put back a copy of the file named, or start the node with an empty --data and join again." },
   "no-nodes": { exit: 4, retry: "later", fix: "No node can store or compute: start one, or give one a weight above 0." },
+  "last-voter": { exit: 4, retry: "never", fix: "Let the other nodes leave instead; a later version moves the catalog by itself." },
   "data-process": { exit: 1, retry: "later", fix: "The node's data process restarts by itself: try again." },
   "job-file": { exit: 2, retry: "never", fix: "The default export must be defineJob({…}); see docs/jobs.md." },
   "job-compile": { exit: 2, retry: "never", fix: "Correct the job file at the place named." },

@@ -26,12 +26,12 @@ export const fileStat = z
     version: count.describe("1 at first; grows with each put"),
     bytes,
     blocks: count,
-    blockSize,
-    cut,
+    cut: cut.optional().describe("when one file is asked for"),
     replicas: replicas.describe("copies wanted"),
     copies: z
       .object({ min: count, max: count })
-      .describe("live copies of the block that has fewest and of the one that has most"),
+      .optional()
+      .describe("live copies of the block that has fewest and of the one that has most; likewise"),
     manifest: hex64.describe("id of the block that lists the file's blocks"),
     createdAt: instant,
     contentType: z.string(),

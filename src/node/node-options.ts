@@ -17,6 +17,8 @@ export interface NodeOptions {
   readonly listen: HostPort;
   /** Loopback. */
   readonly http: HostPort;
+  /** Ports that were asked for are used or refused; a default one that is taken gives way to a free one. */
+  readonly asked: { readonly listen: boolean; readonly http: boolean };
   /** Join token; without it a data directory without a cluster founds one. */
   readonly join?: string;
   readonly name: string;
@@ -75,6 +77,7 @@ export function nodeOptions(raw: RawNodeOptions): NodeOptions {
     dataDir: resolve(raw.data ?? join(dataHome(), "ringfold")),
     listen: hostPort("--listen", raw.listen ?? DEFAULT_LISTEN),
     http,
+    asked: { listen: raw.listen !== undefined, http: raw.http !== undefined },
     name: label("--name", raw.name ?? hostLabel()),
     zone: label("--zone", raw.zone ?? "default"),
     weight: number("--weight", raw.weight ?? "1", MAX_WEIGHT),

@@ -6,7 +6,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
-  writeSync,
+  writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
 import { RingfoldError } from "../../base/errors.ts";
@@ -22,12 +22,12 @@ export function makePrivateDirectory(path: string): void {
  * Writes a file, readable by its owner only: temporary name, sync, rename, sync of the directory.
  * @throws RingfoldError `data-dir`
  */
-export function writeDurably(path: string, text: string): void {
+export function writeDurably(path: string, content: string | Uint8Array): void {
   orDataDir(`cannot write ${path}`, () => {
     const temporary = `${path}.${process.pid}.tmp`;
     const file = openSync(temporary, "w", 0o600);
     try {
-      writeSync(file, text);
+      writeFileSync(file, content);
       fsyncSync(file);
     } finally {
       closeSync(file);

@@ -1,0 +1,466 @@
+/**
+ * Drives the scheduler on the catalog's leader: takes jobs from the ledger, feeds what nodes report, carries out orders,
+ * and enters completions and ends in the ledger, in their order for each job.
+ */
+import type { Logger } from "pino";
+import { errorNote, RingfoldError, unreachable } from "../../base/errors.ts";
+import type { JobId, Millis, NodeId } from "../../base/ids.ts";
+import type { JobFile } from "../../catalog/commands.ts";
+import type { JobRecord, Opaque } from "../../catalog/records.ts";
+import type { JobProgress } from "../../jobs/job-progress.ts";
+import { type JobPlan, partName } from "../../jobs/plan.ts";
+import { Scheduler } from "../../jobs/scheduler.ts";
+import type { JobStats, PartOutput, SchedulerEffect, SchedulerInput } from "../../jobs/scheduler-events.ts";
+import type { AttemptKey, JobAttempt, TaskRecord } from "../../jobs/task.ts";
+import { holders } from "../../ring/holders.ts";
+import { checked } from "../../wire/cbor.ts";
+import type { ControlMethods, TaskReport } from "../../wire/control.ts";
+import { decodePlan, type JobInfo, taskRecordSchema } from "../../wire/jobs.ts";
+import type { Catalog } from "../catalog/catalog-port.ts";
+import type { DataPort } from "../data/data-port.ts";
+import type { Transport } from "../transport/transport.ts";
+import type { TaskRunner } from "./task-runner.ts";
+import type { ViewHolder } from "./view-holder.ts";
+import { addressOf } from "./watch-driver.ts";
+
+/** An order or its cancelling must reach its node within this, or the node is asked again later. */
+const ORDER_DEADLINE: Millis = 5000;
+/** How often workers are asked what they run: finds orders and reports that got lost. */
+const ROLL_CALL: Millis = 5000;
+
+export interface CoordinatorParts {
+  readonly self: NodeId;
+  readonly incarnation: number;
+  readonly catalog: Catalog;
+  readonly transport: Transport<ControlMethods>;
+  readonly data: DataPort;
+  readonly runner: TaskRunner;
+  readonly view: ViewHolder;
+  readonly log: Logger;
+  /** Something happened that people want to hear of. */
+  readonly tell: (kind: "job-done" | "job-failed" | "job-cancelled" | "task-retried" | "job-submitted", subject: string, text: string) => void;
+}
+
+/** A job that runs, with what its orders need. */
+interface Running {
+  readonly record: JobRecord;
+  readonly plan: JobPlan;
+  readonly info: JobInfo;
+  /** The ledger takes one thing after the other. */
+  ledger: Promise<void>;
+}
+
+export class Coordinator {
+  readonly #parts: CoordinatorParts;
+  readonly #scheduler: Scheduler;
+  readonly #running = new Map<JobId, Running>();
+  readonly #loading = new Map<JobId, Promise<void>>();
+  readonly #watchers = new Map<JobId, Set<() => void>>();
+  #timer: NodeJS.Timeout | undefined;
+  #rollCall: NodeJS.Timeout | undefined;
+  #stops: (() => void)[] = [];
+
+  constructor(parts: CoordinatorParts) {
+    this.#parts = parts;
+    this.#scheduler = new Scheduler((block) => {
+      const view = parts.view.current;
+      if (view === undefined) return [];
+      const live = (id: NodeId): boolean => parts.view.member(id)?.state === "up";
+      return holders(view.table, view.members.members, block, 3, live);
+    });
+  }
+
+  /** Takes up what the ledger says is running, then everything new. */
+  async start(): Promise<void> {
+    const { catalog, view } = this.#parts;
+    await this.#takeUp();
+    this.#stops = [
+      view.subscribe(() => this.#membersChanged()),
+      catalog.onChange((changed) => {
+        if (changed.has("jobs")) void this.#takeUp();
+      }),
+    ];
+    this.#membersChanged();
+    this.#rollCall = setInterval(() => this.#callTheRoll(), ROLL_CALL);
+  }
+
+  close(): void {
+    for (const stop of this.#stops) stop();
+    clearTimeout(this.#timer);
+    clearInterval(this.#rollCall);
+  }
+
+  progress(job: JobId): JobProgress | undefined {
+    return this.#scheduler.view(job);
+  }
+
+  /** How much a running job reads. */
+  inputOf(job: JobId): { readonly files: number; readonly bytes: number } | undefined {
+    const plan = this.#running.get(job)?.plan;
+    return plan === undefined ? undefined : inputOf(plan);
+  }
+
+  get running(): readonly JobId[] {
+    return this.#scheduler.jobs();
+  }
+
+  needs(node: NodeId): { readonly running: number; readonly outputs: number } {
+    return this.#scheduler.needs(node);
+  }
+
+  report(node: NodeId, report: TaskReport): void {
+    switch (report.type) {
+      case "done":
+        return this.#feed({ type: "task-done", node, ...report.attempt, result: report.result });
+      case "failed":
+        this.#parts.log.info({ node, ...report.attempt, failure: report.failure }, "task failed");
+        return this.#feed({ type: "task-failed", node, ...report.attempt, failure: report.failure });
+      case "progress":
+        return this.#feed({ type: "task-progress", node, ...report.attempt, share: report.share });
+      case "running":
+        return this.#feed({ type: "node-report", node, running: report.attempts });
+      default:
+        unreachable(report);
+    }
+  }
+
+  /** Returns when the ledger holds the end of the job. @throws RingfoldError `no-such-job` */
+  async cancel(job: JobId): Promise<void> {
+    await this.#loading.get(job);
+    const running = this.#running.get(job);
+    if (running === undefined) return;
+    this.#feed({ type: "cancel", job });
+    await running.ledger;
+  }
+
+  /** Resolves at the job's next change, or when the time is over. */
+  changed(job: JobId, patience: Millis): Promise<void> {
+    return new Promise((resolve) => {
+      const watchers = this.#watchers.get(job) ?? new Set();
+      this.#watchers.set(job, watchers);
+      const finish = (): void => {
+        clearTimeout(timer);
+        watchers.delete(finish);
+        resolve();
+      };
+      const timer = setTimeout(finish, patience);
+      watchers.add(finish);
+    });
+  }
+
+  async #takeUp(): Promise<void> {
+    const { jobs } = await this.#parts.catalog.query({ type: "running-jobs" });
+    const fresh = jobs.filter((job) => !this.#running.has(job.id) && !this.#loading.has(job.id));
+    await Promise.all(
+      fresh.map((record) => {
+        const loading = this.#load(record).finally(() => this.#loading.delete(record.id));
+        this.#loading.set(record.id, loading);
+        return loading;
+      }),
+    );
+  }
+
+  async #load(record: JobRecord): Promise<void> {
+    const { catalog, data, log, incarnation } = this.#parts;
+    try {
+      const plan = decodePlan(await data.getSmall(record.plan));
+      const { tasks } = await catalog.query({ type: "job", id: record.id });
+      const done = tasks.map((task) =>
+        checked(
+          taskRecordSchema,
+          { phase: task.stage, task: task.task, attempt: task.attempt, node: task.node, result: task.output },
+          "task record",
+        ),
+      );
+      const running = { record, plan, info: infoOf(record, plan), ledger: Promise.resolve() };
+      this.#running.set(record.id, running);
+      this.#feed({ type: "job-submitted", plan, done, generation: incarnation });
+      this.#parts.tell("job-submitted", record.id, `${record.name} was submitted`);
+    } catch (error) {
+      log.error({ job: record.id, error: errorNote(error) }, "the job could not be taken up");
+      if (error instanceof RingfoldError && error.retry !== "never") return;
+      await this.#refuse(record, error);
+    }
+  }
+
+  /** A job whose plan cannot be read will never run: it ends here, with the reason. */
+  async #refuse(record: JobRecord, error: unknown): Promise<void> {
+    await this.#parts.catalog.propose({
+      type: "job-end",
+      job: record.id,
+      state: "failed",
+      error: errorNote(error),
+      files: [],
+      stats: {},
+    });
+  }
+
+  #membersChanged(): void {
+    const { epoch, members } = this.#parts.view.members;
+    for (const { id, state, slots, zone, incarnation } of members) {
+      if (state === "down") this.#feed({ type: "node-down", node: id, epoch });
+      else {
+        this.#feed({ type: "node-up", node: id, slots, zone, incarnation, epoch });
+        if (state === "leaving") this.#feed({ type: "node-leaving", node: id });
+      }
+    }
+    const listed = new Set(members.map((member) => member.id));
+    for (const node of this.#known) {
+      if (!listed.has(node)) this.#feed({ type: "node-down", node, epoch });
+    }
+    this.#known = listed;
+  }
+
+  #known = new Set<NodeId>();
+
+  #feed(input: SchedulerInput): void {
+    const effects = this.#scheduler.step(input, performance.now());
+    for (const effect of effects) this.#carry(effect);
+    this.#wake("job" in input ? input.job : undefined);
+  }
+
+  #wake(job: JobId | undefined): void {
+    const sets = job === undefined ? [...this.#watchers.values()] : [this.#watchers.get(job)];
+    for (const set of sets) for (const finish of [...(set ?? [])]) finish();
+  }
+
+  #carry(effect: SchedulerEffect): void {
+    switch (effect.type) {
+      case "start-task":
+        return this.#startTask(effect);
+      case "stop-task": {
+        const { node, job, phase, task, attempt } = effect;
+        return this.#stopTask(node, { job, phase, task, attempt });
+      }
+      case "record":
+        return this.#enqueue(effect.job, () => this.#record(effect.job, effect.tasks));
+      case "record-lost":
+        return this.#enqueue(effect.job, () => this.#recordLost(effect.job, effect.tasks));
+      case "end-job":
+        return this.#enqueue(effect.job, () => this.#endJob(effect));
+      case "clean-job":
+        return this.#cleanJob(effect.node, effect.job);
+      case "set-timer":
+        return this.#setTimer(effect.at);
+      case "wake-hosts":
+        for (const node of effect.nodes) this.#wakeHosts(node, effect.job);
+        return;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  #setTimer(at: Millis): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(
+      () => this.#feed({ type: "timer-fired" }),
+      Math.max(0, at - performance.now()),
+    );
+  }
+
+  #startTask({ node, order }: Extract<SchedulerEffect, { type: "start-task" }>): void {
+    const info = this.#running.get(order.job)?.info;
+    if (info === undefined) return;
+    if (order.attempt > 1 && order.attempt % 1000 !== 1) {
+      this.#parts.tell("task-retried", order.job, `${order.phase}-${order.task}, attempt ${order.attempt}`);
+    }
+    if (node === this.#parts.self) return this.#parts.runner.start(order, info);
+    this.#toNode(node, (to) =>
+      this.#parts.transport.request(to, "start-task", { order, info }, { deadline: ORDER_DEADLINE }),
+    );
+  }
+
+  #stopTask(node: NodeId, attempt: JobAttempt): void {
+    if (node === this.#parts.self) return this.#parts.runner.stop(attempt);
+    this.#toNode(node, (to) =>
+      this.#parts.transport.request(to, "stop-task", attempt, { deadline: ORDER_DEADLINE }),
+    );
+  }
+
+  #cleanJob(node: NodeId, job: JobId): void {
+    if (node === this.#parts.self) return this.#parts.runner.clean(job);
+    this.#toNode(node, (to) =>
+      this.#parts.transport.request(to, "clean-job", { job }, { deadline: ORDER_DEADLINE }),
+    );
+  }
+
+  #wakeHosts(node: NodeId, job: JobId): void {
+    if (node === this.#parts.self) return this.#parts.runner.wake(job);
+    this.#toNode(node, (to) =>
+      this.#parts.transport.request(to, "wake-hosts", { job }, { deadline: ORDER_DEADLINE }),
+    );
+  }
+
+  /** A lost order is found by the next roll call. */
+  #toNode(
+    node: NodeId,
+    send: (to: { readonly node: NodeId; readonly address: string }) => Promise<unknown>,
+  ): void {
+    const to = addressOf(this.#parts.view, node);
+    if (to === undefined) return;
+    send(to).catch((error: unknown) =>
+      this.#parts.log.warn({ node, error: errorNote(error) }, "an order was not delivered"),
+    );
+  }
+
+  #callTheRoll(): void {
+    if (this.#scheduler.jobs().length === 0) return;
+    const { members } = this.#parts.view.members;
+    for (const { id, state } of members) {
+      if (state === "down") continue;
+      if (id === this.#parts.self) this.report(id, this.#parts.runner.rollCall());
+      else {
+        this.#toNode(id, async (to) => {
+          const { transport } = this.#parts;
+          const attempts = await transport.request(to, "roll-call", undefined, {
+            deadline: ORDER_DEADLINE,
+          });
+          this.report(id, { type: "running", attempts });
+        });
+      }
+    }
+  }
+
+  #enqueue(job: JobId, work: () => Promise<void>): void {
+    const running = this.#running.get(job);
+    if (running === undefined) return;
+    running.ledger = running.ledger.then(work).catch((error: unknown) => {
+      this.#parts.log.error({ job, error: errorNote(error) }, "the ledger refused");
+    });
+  }
+
+  async #record(job: JobId, tasks: readonly TaskRecord[]): Promise<void> {
+    const { catalog } = this.#parts;
+    const result = await catalog.propose({
+      type: "job-tasks-done",
+      job,
+      tasks: tasks.map(({ phase, task, attempt, node, result: done }) => ({
+        stage: phase,
+        task,
+        attempt,
+        node,
+        output: done as unknown as Opaque,
+        counters: done.counters,
+      })),
+    });
+    const recorded = new Set(result.recorded.map(refName));
+    const accepted = tasks.filter((task) => recorded.has(keyName(task))).map(keyOf);
+    const ignored = tasks.filter((task) => !recorded.has(keyName(task))).map(keyOf);
+    const winners = ignored.length === 0 ? new Map() : await this.#winners(job);
+    this.#feed({
+      type: "tasks-recorded",
+      job,
+      accepted,
+      ignored: ignored.map((key) => ({ ...key, ...winnerOf(winners, key) })),
+    });
+  }
+
+  async #winners(job: JobId): Promise<Map<string, TaskRecord>> {
+    const { tasks } = await this.#parts.catalog.query({ type: "job", id: job });
+    return new Map(
+      tasks.map((task) => [
+        refName(task),
+        checked(
+          taskRecordSchema,
+          { phase: task.stage, task: task.task, attempt: task.attempt, node: task.node, result: task.output },
+          "task record",
+        ),
+      ]),
+    );
+  }
+
+  async #recordLost(job: JobId, tasks: readonly AttemptKey[]): Promise<void> {
+    await this.#parts.catalog.propose({
+      type: "job-tasks-lost",
+      job,
+      tasks: tasks.map(({ phase, task, attempt }) => ({ stage: phase, task, attempt })),
+    });
+  }
+
+  async #endJob(effect: Extract<SchedulerEffect, { type: "end-job" }>): Promise<void> {
+    const { job, state, error, outputs, stats } = effect;
+    const running = this.#running.get(job);
+    if (running === undefined) return;
+    const { catalog, log, tell } = this.#parts;
+    const ended = {
+      type: "job-end" as const,
+      job,
+      state,
+      ...(error && { error: { code: error.code, message: faultText(error) } }),
+      files: state === "done" ? filesOf(running.plan, outputs) : [],
+      stats: numbersOf(stats, running.plan),
+    };
+    try {
+      await catalog.propose(ended);
+    } catch (refused) {
+      // Somebody took an output name meanwhile, or the job has ended: it must not stay running for ever.
+      log.error({ job, error: errorNote(refused) }, "the end of the job was refused");
+      const note = errorNote(refused);
+      await catalog.propose({ ...ended, state: "failed", error: note, files: [] }).catch(() => {});
+    }
+    this.#running.delete(job);
+    this.#wake(job);
+    const { name } = running.record;
+    tell(`job-${state}`, job, `${name}: ${error === undefined ? state : faultText(error)}`);
+  }
+}
+
+const keyOf = ({ phase, task, attempt }: AttemptKey): AttemptKey => ({ phase, task, attempt });
+const keyName = ({ phase, task }: AttemptKey): string => `${phase}/${task}`;
+const refName = (ref: { readonly stage: string; readonly task: number }): string =>
+  `${ref.stage}/${ref.task}`;
+
+function winnerOf(
+  winners: ReadonlyMap<string, TaskRecord>,
+  key: AttemptKey,
+): { readonly winner?: TaskRecord } {
+  const winner = winners.get(keyName(key));
+  return winner === undefined ? {} : { winner };
+}
+
+const faultText = (error: { readonly phase: string; readonly task: number; readonly message: string; readonly attempts: number }): string =>
+  `${error.phase}-${error.task} failed ${error.attempts} times: ${error.message}`;
+
+const infoOf = (record: JobRecord, plan: JobPlan): JobInfo => ({
+  name: record.name,
+  stage: plan.stage,
+  bundle: record.bundle,
+  params: record.params,
+  seed: record.id,
+  limits: plan.limits,
+  replicas: plan.replicas,
+  partitions: plan.partitions,
+});
+
+const filesOf = (plan: JobPlan, outputs: readonly PartOutput[]): JobFile[] =>
+  outputs.map(({ task, output }) => ({
+    name: partName(plan, task),
+    manifest: output.manifest,
+    manifestBytes: output.manifestBytes,
+    bytes: output.bytes,
+    blocks: output.blocks,
+    replicas: plan.replicas,
+    contentType: "text/plain; charset=utf-8",
+  }));
+
+function inputOf({ maps }: JobPlan): { readonly files: number; readonly bytes: number } {
+  const pieces = maps.flatMap(({ input }) => (input.kind === "blocks" ? input.pieces : []));
+  return {
+    files: new Set(pieces.map((piece) => piece.file)).size,
+    bytes: maps.reduce((sum, map) => sum + map.bytes, 0),
+  };
+}
+
+const numbersOf = (
+  { maps, reduces, attempts, retries, localMaps, ms }: JobStats,
+  plan: JobPlan,
+) => ({
+  inputFiles: inputOf(plan).files,
+  inputBytes: inputOf(plan).bytes,
+  maps,
+  reduces,
+  attempts,
+  retries,
+  localMaps,
+  ms: Math.round(ms),
+});

@@ -1,0 +1,145 @@
+/**
+ * Task hosts by job: a host that ran a task of a job waits for the job's next one, and is ended with the job. One slot is
+ * one host; an idle host of one job gives way to another job's task.
+ */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { BlockId, JobId } from "../../base/ids.ts";
+import { describeJob } from "../hosts/describe-job.ts";
+import type { HostPool } from "../hosts/host-pool.ts";
+import type { TaskHost } from "../hosts/task-host.ts";
+import type { JobDescription } from "../hosts/task-order.ts";
+
+const BUNDLE = "job.mjs";
+/** Descriptions that are remembered, by bundle. */
+const DESCRIBED = 100;
+
+/** A host with the job's bundle in its folder. */
+export interface JobHost {
+  readonly host: TaskHost;
+  readonly bundle: string;
+}
+
+export class JobHosts {
+  readonly #pool: HostPool;
+  readonly #slots: number;
+  readonly #spare: () => HostPool;
+  readonly #getBundle: (id: BlockId) => Promise<Uint8Array>;
+  readonly #idle = new Map<JobId, TaskHost[]>();
+  readonly #leased = new Map<TaskHost, JobId>();
+  readonly #ended = new Set<JobId>();
+  readonly #described = new Map<BlockId, Promise<JobDescription>>();
+
+  /** @param spare makes the pool for descriptions while all slots work */
+  constructor(
+    pool: HostPool,
+    slots: number,
+    spare: () => HostPool,
+    getBundle: (id: BlockId) => Promise<Uint8Array>,
+  ) {
+    this.#pool = pool;
+    this.#slots = slots;
+    this.#spare = spare;
+    this.#getBundle = getBundle;
+  }
+
+  /** A pool of one host beside the slots, for whatever must not wait for them. Close it. */
+  spare(): HostPool {
+    return this.#spare();
+  }
+
+  /** Processes that live now. */
+  get pids(): number[] {
+    const hosts = [...this.#leased.keys(), ...[...this.#idle.values()].flat()];
+    return [...hosts, ...this.#pool.ready].flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+  }
+
+  wake(job: JobId): void {
+    this.#ended.delete(job);
+    this.#pool.wake();
+  }
+
+  /** @throws RingfoldError `cancelled` when the node is closing, `disk-failed`, `block-missing` */
+  async lease(job: JobId, bundle: BlockId): Promise<JobHost> {
+    this.#ended.delete(job);
+    const known = this.#takeIdle(job);
+    if (known !== undefined) {
+      this.#leased.set(known, job);
+      return { host: known, bundle: BUNDLE };
+    }
+    if (this.#pool.busy >= this.#slots) await this.#makeRoom();
+    const host = await this.#pool.lease();
+    this.#leased.set(host, job);
+    try {
+      await writeFile(join(host.paths.in, BUNDLE), await this.#getBundle(bundle));
+    } catch (error) {
+      await this.release({ host, bundle: BUNDLE });
+      throw error;
+    }
+    return { host, bundle: BUNDLE };
+  }
+
+  /** The task is over; the host waits for the job's next one. */
+  async release({ host }: JobHost): Promise<void> {
+    const job = this.#leased.get(host);
+    this.#leased.delete(host);
+    if (job === undefined || !host.alive || this.#ended.has(job)) return host.close();
+    this.#idle.set(job, [...(this.#idle.get(job) ?? []), host]);
+  }
+
+  async endJob(job: JobId): Promise<void> {
+    this.#ended.add(job);
+    for (const old of this.#ended) {
+      if (this.#ended.size <= DESCRIBED) break;
+      this.#ended.delete(old);
+    }
+    const idle = this.#idle.get(job) ?? [];
+    this.#idle.delete(job);
+    await Promise.all(idle.map((host) => host.close()));
+  }
+
+  /** What the bundle declares. @throws RingfoldError `job-file`, `job-threw`, `block-missing` … */
+  describe(bundle: BlockId): Promise<JobDescription> {
+    const known = this.#described.get(bundle);
+    if (known !== undefined) return known;
+    const asked = this.#describe(bundle);
+    this.#described.set(bundle, asked);
+    asked.catch(() => this.#described.delete(bundle));
+    for (const old of this.#described.keys()) {
+      if (this.#described.size <= DESCRIBED) break;
+      this.#described.delete(old);
+    }
+    return asked;
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.close();
+  }
+
+  async #describe(id: BlockId): Promise<JobDescription> {
+    const bytes = await this.#getBundle(id);
+    if (this.#pool.busy < this.#slots) return describeJob(this.#pool, { bytes });
+    const spare = this.#spare();
+    try {
+      return await describeJob(spare, { bytes });
+    } finally {
+      await spare.close();
+    }
+  }
+
+  #takeIdle(job: JobId): TaskHost | undefined {
+    const idle = this.#idle.get(job) ?? [];
+    const host = idle.pop();
+    if (idle.length === 0) this.#idle.delete(job);
+    if (host?.alive !== false) return host;
+    void host.close();
+    return undefined;
+  }
+
+  /** The job that has waited longest gives one idle host up. */
+  async #makeRoom(): Promise<void> {
+    const [job] = this.#idle.keys();
+    if (job === undefined) return;
+    await this.#takeIdle(job)?.close();
+  }
+}
