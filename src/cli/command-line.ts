@@ -144,7 +144,7 @@ function wrongUse(thrown: unknown, args: readonly string[]): unknown {
   if (!(thrown instanceof CommanderError)) return thrown;
   const text = thrown.message
     .replace(/^error: /, "")
-    .replace(/\n\((.*)\)$/s, ": $1")
+    .replace(/\n\(Did (.*)\)$/s, " (did $1)")
     .replace(/\n/g, " ");
   const command = args[0] !== undefined && Object.hasOwn(COMMANDS, args[0]) ? `${args[0]}: ` : "";
   return new RingfoldError("bad-option", `${command}${text}`, { cause: thrown });

@@ -1,4 +1,5 @@
 import { RingfoldError } from "../base/errors.ts";
+import type { Bytes } from "../base/ids.ts";
 import type { FileStat } from "../contract/file-stat.ts";
 import { type Build, type ClientFlags, clientCommand, withCluster } from "./command.ts";
 import { localFiles } from "./local-files.ts";
@@ -54,9 +55,16 @@ function optionsOf(flags: Flags): UploadOptions {
   }
   return {
     ...(replicas === undefined ? {} : { replicas: replicasOf(replicas) }),
-    ...(blockSize === undefined ? {} : { blockSize: bytesOf("--block-size", blockSize) }),
+    ...(blockSize === undefined ? {} : { blockSize: blockSizeOf(blockSize) }),
     ...(cut === undefined ? {} : { cut }),
   };
+}
+
+/** The contract's bounds, said again in the flag's own words: its schemas would cost the command's start. */
+function blockSizeOf(text: string): Bytes {
+  const bytes = bytesOf("--block-size", text);
+  if (bytes >= 8 * 1024 && bytes <= 64 * 1024 * 1024) return bytes;
+  throw new RingfoldError("bad-option", `--block-size ${text}: give 8KiB to 64MiB`);
 }
 
 async function showStored(terminal: Terminal, file: FileStat, json: boolean): Promise<void> {

@@ -73,12 +73,13 @@ export function showBytes(bytes: Bytes): string {
   return `${unit === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
 
-/** `340 ms`, `2.4 s`, `3 min 20 s`, `5 h 3 min`. */
+/** `340 ms`, `2.4 s`, `3 min 20 s`, `5 h 3 min`, `3 days`. */
 export function showMillis(ms: Millis): string {
   if (ms < 999.5) return `${Math.round(ms)} ms`;
   if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
   const seconds = Math.round(ms / 1000);
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  if (seconds >= 172_800) return `${Math.floor(seconds / 86_400)} days`;
   return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
 }
 

@@ -8,7 +8,7 @@ import type { Cluster } from "../sdk/client.ts";
 import { progressText, sum } from "./job-text.ts";
 import { writeParts } from "./part-files.ts";
 import { ProgressLine } from "./progress.ts";
-import { showMillis } from "./quantity.ts";
+import { counted, showMillis } from "./quantity.ts";
 import { Ended, INTERRUPTED } from "./report-error.ts";
 import type { RunFlags } from "./run-arguments.ts";
 import { jsonLine, line, type Terminal, write } from "./terminal.ts";
@@ -159,6 +159,6 @@ export async function showOutput(
   const retried = view.retries === 0 ? "" : `, ${view.retries} retried`;
   await line(
     terminal.err,
-    `${view.name}: ${tasks} tasks in ${showMillis(ms)}${retried}; output: ${output} (${id})`,
+    `${view.name}: ${counted(tasks, "task")} in ${showMillis(ms)}${retried}; output: ${output} (${id})`,
   );
 }

@@ -33,9 +33,12 @@ function statText(file: FileStat): string {
     `name      ${printable(file.name)}`,
     `version   ${file.version}, ${new Date(file.createdAt).toISOString()}`,
     `size      ${showBytes(file.bytes)} (${file.bytes} bytes)`,
-    `type      ${printable(file.contentType)}, cut at ${file.cut === "lines" ? "line ends" : "any byte"}`,
+    `type      ${printable(file.contentType)}${cutText(file)}`,
     `copies    ${copiesText(file)}`,
     `manifest  ${file.manifest}`,
     ...(rows.length === 0 ? [] : ["", table(["block", "id", "offset", "size", "held by"], rows)]),
   ].join("\n");
 }
+
+const CUTS = { lines: ", cut at line ends", bytes: ", cut at any byte" } as const;
+const cutText = ({ cut }: FileStat): string => (cut === undefined ? "" : CUTS[cut]);

@@ -135,7 +135,7 @@ function headersOf(call: HttpCall, payload: Buffer | undefined): Record<string, 
 }
 
 function baseUrl(text: string): string {
-  const url = URL.parse(/^https?:\/\//.test(text) ? text : `http://${text}`);
+  const url = URL.parse(/^[a-z]+:\/\//i.test(text) ? text : `http://${text}`);
   if (url === null || url.protocol !== "http:") {
     throw new RingfoldError(
       "bad-option",

@@ -110,7 +110,7 @@ export class Cluster {
   }
 
   remove(name: string): Promise<Removed> {
-    return this.http.json({ method: "DELETE", path: filePath(name) });
+    return this.http.json({ method: "DELETE", path: `/api/v1${filePath(name)}` });
   }
 
   /**
@@ -123,7 +123,7 @@ export class Cluster {
     options: PutOptions = {},
   ): Promise<FileStat> {
     const { length, ...query } = options;
-    const path = `${filePath(name)}/content${queryOf(query)}`;
+    const path = `/api/v1${filePath(name)}/content${queryOf(query)}`;
     const contentType = "application/octet-stream";
     const to = await this.http.redirect({ method: "PUT", path, contentType });
     const known = length === undefined ? {} : { length };
@@ -138,7 +138,10 @@ export class Cluster {
   }
 
   async get(name: string): Promise<FileBody> {
-    const to = await this.http.redirect({ method: "GET", path: `${filePath(name)}/content` });
+    const to = await this.http.redirect({
+      method: "GET",
+      path: `/api/v1${filePath(name)}/content`,
+    });
     const response = await this.http.open({ method: "GET", path: to });
     const bytes = Number(response.headers["content-length"] ?? Number.NaN);
     return { bytes, chunks: bodyChunks(response, `${name} from ${this.node}`) };
@@ -241,7 +244,7 @@ export class Cluster {
 }
 
 /** Checked here too: URL would fold `..` away before the node could refuse it. @throws bad-name */
-const filePath = (name: string): string => `/api/v1/files/${encodeURIComponent(fileName(name))}`;
+const filePath = (name: string): string => `/files/${encodeURIComponent(fileName(name))}`;
 
 function queryOf(query: Readonly<Record<string, string | number | undefined>>): string {
   const params = new URLSearchParams();

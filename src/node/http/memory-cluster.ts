@@ -67,7 +67,7 @@ export class MemoryCluster implements ControlApi {
     await once(this.data, "close");
   }
 
-  addFile(name: string, text: string, query: PutQuery = {}): FileStat {
+  addFile(name: string, text: string | Buffer, query: PutQuery = {}): FileStat {
     const bytes = Buffer.from(text);
     const version = (this.stored.get(name)?.stat.version ?? 0) + 1;
     if (query.expected !== undefined && query.expected !== version - 1) {
@@ -78,7 +78,6 @@ export class MemoryCluster implements ControlApi {
       version,
       bytes: bytes.length,
       blocks: bytes.length === 0 ? 0 : 1,
-      blockSize: query.blockSize ?? 4 << 20,
       cut: query.cut ?? "lines",
       replicas: query.replicas ?? 2,
       copies: { min: 2, max: 2 },
@@ -296,9 +295,9 @@ export class MemoryCluster implements ControlApi {
       .filter((n) => submission.inputs.some((g) => matchesGlob(n, g)))
       .sort();
     const files = names.map((name, part) => {
-      const text = this.file(name).bytes.toString();
+      const { bytes } = this.file(name);
       const out = `${view.output.name}/part-${String(part).padStart(5, "0")}`;
-      return { name: out, bytes: this.addFile(out, text).bytes };
+      return { name: out, bytes: this.addFile(out, bytes).bytes };
     });
     job.view = {
       ...ended,
@@ -334,7 +333,7 @@ export class MemoryCluster implements ControlApi {
     const { replicas, blockSize, cut, expected, contentType } = Object.fromEntries(
       url.searchParams,
     );
-    return this.addFile(name, body.toString(), {
+    return this.addFile(name, body, {
       ...(replicas === undefined
         ? {}
         : { replicas: replicas === "all" ? "all" : Number(replicas) }),
