@@ -80,7 +80,7 @@ export const ROOMS: Readonly<Record<RoomName, Room>> = {
   },
   bench: {
     folder: "bench",
-    imports: ["base", "contract", "sdk", "engine", "cli"],
+    imports: ["base", "contract", "sdk", "engine", "node", "cli"],
     packages: [],
     builtins: true,
   },
@@ -93,8 +93,8 @@ export const ROOM_NAMES = Object.keys(ROOMS) as readonly RoomName[];
 /** The rooms whose code must be synchronous and deterministic. */
 export const PURE_ROOMS: readonly RoomName[] = CORES;
 
-/** Files that may do more than their room: the commands that start nodes inside their own process or as children. */
-const NODE_STARTERS = /^src\/cli\/(up|demo|run-local)[^/]*\.ts$/;
+/** Files that may do more than their room: the commands that start nodes, and those that bundle a job. */
+const NODE_STARTERS = /^src\/cli\/(up|demo|run)[^/]*\.ts$/;
 /** Packages that only tests may import. */
 const TEST_PACKAGES = ["vitest", "fast-check"];
 

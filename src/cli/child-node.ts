@@ -80,13 +80,7 @@ export class ChildNodes {
 
   /** @throws the code that the node ended with, or not-reachable */
   async start(options: ChildNodeOptions): Promise<ChildNode> {
-    const child = this.spawn(RINGFOLD, [
-      ...["up", "--json", "--data", join(this.dir, options.name), "--name", options.name],
-      ...["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"],
-      ...(options.slots === undefined ? [] : ["--slots", String(options.slots)]),
-      // The token is a secret: it goes where no other user can look.
-      ...(options.join === undefined ? [] : ["--join", "-"]),
-    ]);
+    const child = this.spawn(RINGFOLD, upArguments(this.dir, options));
     child.stdin?.on("error", ignore);
     child.stdin?.end(options.join);
     const { pid = 0 } = child;
@@ -133,6 +127,15 @@ export class ChildNodes {
 }
 
 const ignore = (): void => {};
+
+function upArguments(dir: string, { name, slots, join: token }: ChildNodeOptions): string[] {
+  const args = ["up", "--json", "--data", join(dir, name), "--name", name];
+  args.push("--listen", "127.0.0.1:0", "--http", "127.0.0.1:0");
+  if (slots !== undefined) args.push("--slots", String(slots));
+  // The token is a secret: it goes through standard input, where no other user can look.
+  if (token !== undefined) args.push("--join", "-");
+  return args;
+}
 
 function killGroup(group: number): void {
   try {

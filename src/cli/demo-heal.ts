@@ -1,14 +1,12 @@
 /** Waits until the demo's cluster is whole again after the crash. */
-import { setTimeout as delay } from "node:timers/promises";
-import { RingfoldError } from "../base/errors.ts";
 import type { Millis } from "../base/ids.ts";
 import type { Cluster } from "../sdk/client.ts";
+import { until } from "./child-ring.ts";
 import type { Crash, DemoCluster } from "./demo-job.ts";
 import type { DemoScreen } from "./demo-screen.ts";
 
 /** The cluster promises its copies again within this. */
-export const HEAL_MS: Millis = 30_000;
-const LOOK_MS: Millis = 50;
+const HEAL_MS: Millis = 30_000;
 
 export interface Healing {
   /** From the kill until the cluster said that the node is down. */
@@ -34,6 +32,7 @@ export async function heal(
       screen.draw(() => [{ text: `… ${health.text}`, style: "yellow" }]);
       return nodes.up < whole && health.state === "healthy" && (await allCopies(client, copies));
     },
+    "all copies again",
     HEAL_MS,
     signal,
   );
@@ -49,20 +48,4 @@ async function allCopies(client: Cluster, wanted: number): Promise<boolean> {
     if (copies === undefined || copies.min < wanted) return false;
   }
   return true;
-}
-
-/** @throws deadline */
-export async function until(
-  holds: () => Promise<boolean>,
-  within: Millis,
-  signal: AbortSignal,
-): Promise<void> {
-  const deadline = performance.now() + within;
-  while (!(await holds())) {
-    if (performance.now() > deadline) {
-      const why = `the cluster was not whole within ${Math.round(within / 1000)} s`;
-      throw new RingfoldError("deadline", why);
-    }
-    await delay(LOOK_MS, undefined, { signal });
-  }
 }

@@ -1,8 +1,8 @@
 /** One run of the word count in the demo: watched, and with a node that is killed in the middle when asked. */
 import type { Millis } from "../base/ids.ts";
 import type { JobView, TaskRow } from "../contract/job-view.ts";
-import type { Cluster } from "../sdk/client.ts";
 import type { ChildNode } from "./child-node.ts";
+import type { ChildRing } from "./child-ring.ts";
 import { bar, type DemoScreen, type LiveLine } from "./demo-screen.ts";
 
 /** The kill comes when this share of the maps is done: what is behind must be kept, what is ahead done by fewer. */
@@ -10,10 +10,7 @@ const KILL_AT = 0.3;
 const LOOK_MS: Millis = 40;
 const BAR_CELLS = 48;
 
-export interface DemoCluster {
-  readonly client: Cluster;
-  /** The first is the coordinator. */
-  readonly nodes: readonly ChildNode[];
+export interface DemoCluster extends ChildRing {
   readonly signal: AbortSignal;
 }
 

@@ -2,9 +2,9 @@
 import { RingfoldError } from "../base/errors.ts";
 import type { Bytes } from "../base/ids.ts";
 import type { FileStat } from "../contract/file-stat.ts";
-import { type Cluster, connect } from "../sdk/client.ts";
+import type { Cluster } from "../sdk/client.ts";
 import type { ChildNodes } from "./child-node.ts";
-import { HEAL_MS, until } from "./demo-heal.ts";
+import { startRing } from "./child-ring.ts";
 import type { DemoCluster } from "./demo-job.ts";
 import type { DemoScreen } from "./demo-screen.ts";
 import type { DemoText } from "./demo-text.ts";
@@ -21,17 +21,9 @@ export async function startNodes(
 ): Promise<DemoCluster> {
   const began = performance.now();
   screen.draw(() => [{ text: "… starting five nodes", style: "dim" }]);
-  const first = await children.start({ name: "node-1", slots: 1 });
-  const client = connect({ node: first.http });
-  const { token } = await client.joinToken();
-  const tokens = [token];
-  while (tokens.length < NODES - 1) tokens.push((await client.joinToken()).token);
-  const others = await Promise.all(
-    tokens.map((join, i) => children.start({ name: `node-${i + 2}`, slots: 1, join })),
-  );
-  await until(async () => (await client.status()).nodes.up === NODES, HEAL_MS, signal);
+  const ring = await startRing(children, { count: NODES, slots: 1, signal });
   screen.step(`${NODES} nodes joined one ring, each with its own key`, performance.now() - began);
-  return { client, nodes: [first, ...others], signal };
+  return { ...ring, signal };
 }
 
 export async function storeText(
