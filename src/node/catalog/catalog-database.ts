@@ -8,7 +8,7 @@
  *     when it is read; nothing is guessed or cut: SQLite itself drops what a torn write left unfinished. Tested.
  * D4  One process at a time: the file is locked exclusively while it is open. Tested.
  */
-import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
@@ -24,9 +24,12 @@ export const KEPT_ENTRIES = 10_000;
 /** Old entries are dropped so many at a time. */
 const COMPACT_AT = KEPT_ENTRIES + 1_000;
 
+const SQLITE_PERM = 3;
 const SQLITE_BUSY = 5;
+const SQLITE_READONLY = 8;
 const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
+const SQLITE_CANTOPEN = 14;
 const SQLITE_NOTADB = 26;
 
 const SCHEMA = `
@@ -178,7 +181,6 @@ export class CatalogDatabase {
       );
     }
     this.transaction(() => this.#db.exec(`${SCHEMA} PRAGMA user_version = ${LAYOUT}`));
-    chmodSync(this.path, 0o600);
     syncDirectory(dir);
   }
 
@@ -227,21 +229,26 @@ export class CatalogDatabase {
     // The upper bits tell the place, the lower eight the kind.
     const kind = Number(error.errcode) & 0xff;
     const told = `${this.path}: ${error.message}`;
-    if (kind === SQLITE_FULL) return new RingfoldError("disk-full", told, { cause: error });
-    if (kind === SQLITE_BUSY) {
-      return new RingfoldError("data-dir-in-use", `${told}: another process has it open`);
+    switch (kind) {
+      case SQLITE_FULL:
+        return new RingfoldError("disk-full", told, { cause: error });
+      case SQLITE_BUSY:
+        return new RingfoldError("data-dir-in-use", `${told}: another process has it open`);
+      case SQLITE_CORRUPT:
+      case SQLITE_NOTADB:
+        return this.damage(error.message);
+      case SQLITE_PERM:
+      case SQLITE_READONLY:
+      case SQLITE_CANTOPEN:
+        return new RingfoldError("data-dir", told, { cause: error });
+      default:
+        return new RingfoldError("disk-failed", told, { cause: error });
     }
-    if (kind === SQLITE_CORRUPT || kind === SQLITE_NOTADB) return this.damage(error.message);
-    return new RingfoldError("disk-failed", told, { cause: error });
   }
 }
 
 function openFile(dir: string, path: string, { maxPages }: DatabaseOptions): DatabaseSync {
-  try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw new RingfoldError("data-dir", `${dir} cannot be made`, { cause });
-  }
+  makeFile(dir, path);
   const db = new DatabaseSync(path, { timeout: 0 });
   try {
     // The lock comes first: with it, WAL needs no shared memory.
@@ -254,6 +261,18 @@ function openFile(dir: string, path: string, { maxPages }: DatabaseOptions): Dat
   } catch (error) {
     db.close();
     throw error;
+  }
+}
+
+/** Made here, so that it and the log that SQLite keeps beside it are its owner's from their first byte. */
+function makeFile(dir: string, path: string): void {
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    // Only if it is new: closing any handle of a file gives up this process's locks on it.
+    if (!existsSync(path)) closeSync(openSync(path, "wx", 0o600));
+  } catch (cause) {
+    const full = cause instanceof Error && "code" in cause && cause.code === "ENOSPC";
+    throw new RingfoldError(full ? "disk-full" : "data-dir", `${path} cannot be made`, { cause });
   }
 }
 

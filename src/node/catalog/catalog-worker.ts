@@ -96,7 +96,7 @@ function answerQuery(replica: Replica, id: number, query: Query): void {
   }
 }
 
-/** The database is left as it is: it is closed by the end of the thread, without another write. */
+/** Says why and takes no more; the node that hears it ends. */
 function fail(error: unknown): void {
   tell({ type: "failed", note: errorNote(error) });
   port.close();
