@@ -1,12 +1,17 @@
 /** Files of the cluster into local ones: a temporary name beside the target, renamed when all bytes are there. */
 
 import { randomBytes } from "node:crypto";
-import { open, rename, rm } from "node:fs/promises";
+import { createWriteStream, rmSync } from "node:fs";
+import { rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { RingfoldError } from "../base/errors.ts";
 import type { Bytes } from "../base/ids.ts";
 import type { Cluster } from "../sdk/client.ts";
 import { localError } from "./local-error.ts";
+
+/** Pieces that came meanwhile are written together. */
+const WRITE_BYTES = 4 * 1024 * 1024;
 
 export interface Download {
   readonly name: string;
@@ -28,6 +33,7 @@ export async function download(
     dirname(path),
     `.${basename(path)}.${randomBytes(6).toString("hex")}.part`,
   );
+  halfWritten.add(temporary);
   try {
     const written = await writeNew(temporary, body.chunks, grew);
     if (!Number.isNaN(body.bytes) && written !== body.bytes) {
@@ -38,25 +44,32 @@ export async function download(
   } catch (error) {
     await rm(temporary, { force: true });
     throw localError(error, path);
+  } finally {
+    halfWritten.delete(temporary);
   }
 }
 
+/** Ctrl-C ends the program in the middle: what is half written goes with it. */
+const halfWritten = new Set<string>();
+process.on("exit", () => {
+  for (const path of halfWritten) rmSync(path, { force: true });
+});
+
+/** Not synced: after a crash of this machine the file can be had again. */
 async function writeNew(
   path: string,
   chunks: AsyncIterable<Buffer>,
   grew: (bytes: Bytes) => void,
 ): Promise<Bytes> {
-  const file = await open(path, "wx");
+  const file = createWriteStream(path, { flags: "wx", highWaterMark: WRITE_BYTES });
   let bytes = 0;
-  try {
+  const counted = async function* (): AsyncGenerator<Buffer> {
     for await (const chunk of chunks) {
-      await file.appendFile(chunk);
       bytes += chunk.length;
       grew(chunk.length);
+      yield chunk;
     }
-    await file.datasync();
-  } finally {
-    await file.close();
-  }
+  };
+  await pipeline(counted, file);
   return bytes;
 }

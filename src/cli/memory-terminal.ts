@@ -21,7 +21,7 @@ export interface MemoryTerminalOptions {
 export function memoryTerminal(options: MemoryTerminalOptions = {}): MemoryTerminal {
   const [out, err] = [new Collected(), new Collected()];
   const keys = new PassThrough();
-  const handlers = new Set<() => void>();
+  const handlers: (() => void)[] = [];
   return {
     out,
     err,
@@ -33,14 +33,12 @@ export function memoryTerminal(options: MemoryTerminalOptions = {}): MemoryTermi
     env: options.env ?? {},
     cwd: options.cwd ?? "/nowhere",
     onInterrupt: (handler) => {
-      handlers.add(handler);
-      return () => handlers.delete(handler);
+      handlers.push(handler);
+      return () => void handlers.splice(handlers.indexOf(handler), 1);
     },
     stdout: () => out.text(),
     stderr: () => err.text(),
-    interrupt: () => {
-      for (const handler of handlers) handler();
-    },
+    interrupt: () => handlers.at(-1)?.(),
   };
 }
 

@@ -20,6 +20,7 @@ export class ProgressLine {
   private readonly started: Millis;
   private shown: Millis;
   private drawn = false;
+  private held = false;
 
   constructor(terminal: Terminal, now: Clock = monotonic) {
     this.terminal = terminal;
@@ -34,7 +35,7 @@ export class ProgressLine {
 
   update(describe: () => string): void {
     const now = this.now();
-    if (now - this.started < QUIET_MS || now - this.shown < this.interval()) return;
+    if (this.held || now - this.started < QUIET_MS || now - this.shown < this.interval()) return;
     this.shown = now;
     const text = describe();
     if (!this.terminal.screen) {
@@ -43,6 +44,16 @@ export class ProgressLine {
     }
     this.terminal.err.write(`\r\u001b[K${text.slice(0, Math.max(20, this.terminal.columns - 1))}`);
     this.drawn = true;
+  }
+
+  /** A clean line, kept clean: a question stands there. Until {@link resume}. */
+  hold(): void {
+    this.clear();
+    this.held = true;
+  }
+
+  resume(): void {
+    this.held = false;
   }
 
   /** Leaves a clean line behind. */

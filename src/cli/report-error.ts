@@ -2,6 +2,8 @@
 import { ERRORS, errorNote, RingfoldError } from "../base/errors.ts";
 import { jsonLine, line, type Terminal } from "./terminal.ts";
 
+export { INTERRUPTED } from "./terminal.ts";
+
 /** Ends a command with a code of its own, silently: it has said all that there is to say. */
 export class Ended extends Error {
   readonly exit: number;
@@ -12,9 +14,6 @@ export class Ended extends Error {
     this.exit = exit;
   }
 }
-
-/** What the shell gives when Ctrl-C ended a program. */
-export const INTERRUPTED = 130;
 
 /** Prints the message and gives the exit code. With `json` a line of its own goes to standard output too. */
 export async function reportError(

@@ -9,9 +9,9 @@ import { progressText, sum } from "./job-text.ts";
 import { writeParts } from "./part-files.ts";
 import { ProgressLine } from "./progress.ts";
 import { counted, showMillis } from "./quantity.ts";
-import { Ended, INTERRUPTED } from "./report-error.ts";
+import { Ended } from "./report-error.ts";
 import type { RunFlags } from "./run-arguments.ts";
-import { jsonLine, line, type Terminal, write } from "./terminal.ts";
+import { INTERRUPTED, jsonLine, line, type Terminal, write } from "./terminal.ts";
 
 /** At most so many progress lines a second for programs. */
 const JSON_PROGRESS_MS = 200;
@@ -90,12 +90,13 @@ function interruptHandler(
 ): () => void {
   let asking = false;
   return () => {
-    progress.clear();
+    progress.hold();
     if (!terminal.interactive || asking) return detach(id, terminal, stop);
     asking = true;
     ask(terminal, `cancel the job ${id}? [y/N] `, () => detach(id, terminal, stop))
       .then(async (yes) => {
         asking = false;
+        progress.resume();
         if (yes) await cluster.cancel(id);
       })
       .catch((error) => stop.abort(error));

@@ -3,10 +3,10 @@ import { startLocalCluster } from "../node/local-cluster.ts";
 import { type Cluster, connect, type SubmitOptions } from "../sdk/client.ts";
 import { localFiles } from "./local-files.ts";
 import { ByteProgress } from "./progress.ts";
-import { Ended, INTERRUPTED } from "./report-error.ts";
+import { Ended } from "./report-error.ts";
 import type { RunFlags } from "./run-arguments.ts";
 import { followJob, showOutput } from "./run-follow.ts";
-import type { Terminal } from "./terminal.ts";
+import { INTERRUPTED, type Terminal } from "./terminal.ts";
 import { upload } from "./upload.ts";
 
 export interface LocalRun {

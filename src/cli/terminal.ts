@@ -2,6 +2,9 @@
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 
+/** What the shell gives when Ctrl-C ended a program. */
+export const INTERRUPTED = 130;
+
 export interface Terminal {
   readonly out: Writable;
   readonly err: Writable;
@@ -13,23 +16,32 @@ export interface Terminal {
   readonly columns: number;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
-  /** Takes Ctrl-C (SIGINT) over until the returned function is called. */
+  /** Takes Ctrl-C (SIGINT) over until the returned function is called; whoever came last has it. */
   onInterrupt(handler: () => void): () => void;
 }
 
+/** The real one. Ctrl-C that nobody took over ends the program, past its `exit` handlers, which clean up. */
 export function processTerminal(): Terminal {
+  const screen = process.stderr.isTTY === true;
+  const handlers: (() => void)[] = [];
+  process.on("SIGINT", () => {
+    const handler = handlers.at(-1);
+    if (handler !== undefined) return handler();
+    if (screen) process.stderr.write("\n");
+    process.exit(INTERRUPTED);
+  });
   return {
     out: process.stdout,
     err: process.stderr,
     input: process.stdin,
-    interactive: process.stdin.isTTY === true && process.stderr.isTTY === true,
-    screen: process.stderr.isTTY === true,
-    columns: process.stderr.columns ?? 80,
+    interactive: process.stdin.isTTY === true && screen,
+    screen,
+    columns: process.stderr.columns || 80,
     env: process.env,
     cwd: process.cwd(),
     onInterrupt: (handler) => {
-      process.on("SIGINT", handler);
-      return () => process.off("SIGINT", handler);
+      handlers.push(handler);
+      return () => void handlers.splice(handlers.indexOf(handler), 1);
     },
   };
 }

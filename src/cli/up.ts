@@ -2,8 +2,8 @@ import { text } from "node:stream/consumers";
 import { Option } from "commander";
 import type { RawNodeOptions, RunningNode } from "../node/node-options.ts";
 import { type Build, describeCommand } from "./command.ts";
-import { Ended, INTERRUPTED } from "./report-error.ts";
-import { jsonLine, line, type Terminal } from "./terminal.ts";
+import { Ended } from "./report-error.ts";
+import { INTERRUPTED, jsonLine, line, type Terminal } from "./terminal.ts";
 
 interface Flags extends RawNodeOptions {
   readonly json?: true;
