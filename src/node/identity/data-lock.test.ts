@@ -19,7 +19,7 @@ const script = `
   try {
     lockDataDirectory(process.argv[2]);
     process.stdout.write("locked\\n");
-    setInterval(() => {}, 1000);
+    process.stdin.resume(); // lives until the test kills it, or ends
   } catch (error) {
     process.stdout.write(error.code + "\\n");
   }`;
@@ -27,7 +27,7 @@ const script = `
 async function starter(): Promise<{ kill: () => Promise<void>; says: string; pid: number }> {
   const module = new URL("data-lock.ts", import.meta.url).href;
   const args = ["--no-warnings", "--input-type=module", "-e", script, module, dir];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, args, { stdio: "pipe" });
   const exited = once(child, "exit");
   const [line] = (await once(child.stdout, "data")) as [Buffer];
   const kill = async (): Promise<void> => {

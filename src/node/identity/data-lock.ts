@@ -12,6 +12,9 @@ export interface DataLock {
   release(): void;
 }
 
+/** Keeps the databases reachable: a collected one would close, and drop its lock unseen. */
+const held = new Set<DatabaseSync>();
+
 /**
  * Takes a data directory for this process, making it when there is none.
  * @throws RingfoldError `data-dir-in-use` naming the process that has it, `data-dir`
@@ -27,10 +30,9 @@ export function lockDataDirectory(dataDir: string): DataLock {
       detail: { pid: Number(pid) },
     });
   });
-  let held = true;
+  held.add(database);
   const release = (): void => {
-    if (held) database.close();
-    held = false;
+    if (held.delete(database)) database.close();
   };
   try {
     writeDurably(pidFile, `${process.pid}\n`);
