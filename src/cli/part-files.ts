@@ -13,7 +13,10 @@ import type { Terminal } from "./terminal.ts";
 const PART = /^part-\d{5,}$/;
 const AT_ONCE = 4;
 
-/** Before the job runs: the folder can be made, and holds no other part files unless `force`. @throws output-exists, local-file */
+/**
+ * Before the job runs: the folder can be made, and holds no other part files unless `force`.
+ * @throws output-exists, local-file
+ */
 export async function prepareFolder(folder: string, force: boolean): Promise<void> {
   try {
     await mkdir(folder, { recursive: true });

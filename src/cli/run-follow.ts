@@ -118,6 +118,7 @@ async function ask(terminal: Terminal, question: string, again: () => void): Pro
   });
   const { promise, resolve: answer } = Promise.withResolvers<string>();
   reader.on("SIGINT", () => {
+    terminal.err.write("\n");
     answer("");
     again();
   });

@@ -13,7 +13,6 @@ export const taskLimits = z.strictObject({
     .optional()
     .describe("of one task before the job fails; default 4"),
 });
-export type TaskLimits = z.infer<typeof taskLimits>;
 
 export const jobSubmit = z
   .strictObject({

@@ -36,13 +36,11 @@ export const jobFault = z.object({
   fix: z.string(),
   task: z.string().nullable(),
 });
-export type JobFault = z.infer<typeof jobFault>;
 
 export const jobOutput = z.object({
   name: nameText.describe("prefix of the files"),
   files: z.array(z.object({ name: nameText, bytes })).describe("in order; empty until done"),
 });
-export type JobOutput = z.infer<typeof jobOutput>;
 
 const jobFields = {
   id: jobIdText,
@@ -89,4 +87,3 @@ export const jobQuery = z.strictObject({
   after: z.coerce.number().int().min(0).optional(),
   waitMs: z.coerce.number().int().min(0).max(MAX_JOB_WAIT_MS).optional(),
 });
-export type JobQuery = z.infer<typeof jobQuery>;

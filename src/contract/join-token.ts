@@ -9,7 +9,6 @@ export const joinTokenRequest = z
     ttlMs: z.int().min(1000).max(MAX_TOKEN_TTL_MS).optional().describe("default: one hour"),
   })
   .meta({ id: "JoinTokenRequest" });
-export type JoinTokenRequest = z.infer<typeof joinTokenRequest>;
 
 export const joinToken = z
   .object({

@@ -1,4 +1,4 @@
-/** Every thrown value as an HTTP status and an ErrorBody: trouble by its code, Fastify's refusals as bad-request, the rest as a bug. */
+/** Every thrown value as an HTTP status and an ErrorBody: trouble by its code, Fastify's as bad-request, the rest as a bug. */
 import { ERRORS, type ErrorCode, RingfoldError, unreachable } from "../../base/errors.ts";
 import type { ErrorBody } from "../../contract/error-body.ts";
 
