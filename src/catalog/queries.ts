@@ -24,7 +24,7 @@ export type Query =
   | { readonly type: "wanted"; readonly after?: string | undefined; readonly limit: number }
   /** Newest first. */
   | { readonly type: "jobs"; readonly after?: string | undefined; readonly limit: number }
-  /** A running job comes with its recorded tasks, by stage and number; `limit` as in the lists, {@link MAX_PAGE} by default. */
+  /** A running job comes with its recorded tasks, by stage and number: all of them, or a page when a limit is given. */
   | {
       readonly type: "job";
       readonly id: JobId;

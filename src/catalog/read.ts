@@ -2,7 +2,8 @@
  * The reading side of the catalog: queries over the same store, answered between two commands.
  *
  * C40 The pages of a list give each record exactly once and end, as long as nothing changes in between. Tested.
- * C41 A query reads at most {@link MAX_SCANNED} keys, so that it never holds the log up. By the loop; tested.
+ * C41 A query reads at most {@link MAX_SCANNED} keys, so that it never holds the log up; only `job` without
+ *     a limit reads all of a job's tasks. By the loop; tested.
  */
 import { present, unreachable } from "../base/errors.ts";
 import type { JobId } from "../base/ids.ts";
@@ -123,10 +124,11 @@ function jobsPage(store: CatalogStore, query: QueryOf<"jobs">): AnswerOf<"jobs">
 }
 
 function jobWithTasks(store: CatalogStore, { id, after, limit }: QueryOf<"job">): AnswerOf<"job"> {
-  const size = pageSize(limit ?? MAX_PAGE);
+  const size = limit === undefined ? undefined : pageSize(limit);
   const keys = store.keys("task", { prefix: `${id}/`, after, limit: size });
   const tasks = keys.map((key) => present(store.get("task", key), "S1: a listed key has a record"));
-  return { job: store.get("job", id), tasks, next: keys.length < size ? undefined : keys.at(-1) };
+  const next = size === undefined || keys.length < size ? undefined : keys.at(-1);
+  return { job: store.get("job", id), tasks, next };
 }
 
 const runningJobs = (store: CatalogStore): JobRecord[] =>

@@ -438,6 +438,14 @@ describe("queries", () => {
     expect([...first.tasks, ...rest.tasks].map((t) => t.task)).toEqual([0, 1, 2, 3, 4, 5, 6]);
   });
 
+  it("gives all tasks of a job when no limit is given, however many", () => {
+    const ledger = founded();
+    ledger.done(submit());
+    ledger.done(tasksDone(1, ...Array.from({ length: 1200 }, (_, i) => i)));
+    const { tasks, next } = answer(ledger.store, { type: "job", id: JOB });
+    expect([tasks.length, next]).toEqual([1200, undefined]);
+  });
+
   it("C41: looks at a bounded number of names at a time, and says where to go on", () => {
     const ledger = founded();
     const name = (i: number): FileName => `n/${String(i).padStart(6, "0")}` as FileName;
