@@ -205,7 +205,8 @@ describe("a put with trouble", () => {
 });
 
 describe("a get with trouble", () => {
-  const body = text(15_000);
+  // Enough blocks that every node surely is the first holder of one that another node has to fetch.
+  const body = text(60_000);
   let manifest: string;
   beforeEach(async () => {
     await start(3);
@@ -232,10 +233,13 @@ describe("a get with trouble", () => {
 
   it("reads the other copy when bytes change on the way, or the stream breaks", async () => {
     fault("b").flip = true;
+    const asked = net.requests.length;
     expect(same(await get(cluster.node("a"), manifest), body)).toBe(true);
+    expect(net.requests.slice(asked)).toContain("b get-block");
     fault("b").flip = false;
     fault("b").breakAfter = 30_000;
     expect(same(await get(cluster.node("c"), manifest), body)).toBe(true);
+    expect(cluster.node("c").events.map(({ type }) => type)).toContain("slow-peer");
   });
 
   it("never shows damaged bytes: the copy goes to quarantine and is replaced (D2)", async () => {

@@ -3,7 +3,6 @@
  * process is this and a channel (data-main.ts); with `--processes 1` control holds it directly. The promises D1 to D5 are
  * those of data-port.ts.
  */
-import { join } from "node:path";
 import { RingfoldError } from "../../base/errors.ts";
 import { blockIdOf } from "../../base/hash.ts";
 import type { BlockId, Bytes, JobId, NodeId } from "../../base/ids.ts";
@@ -41,9 +40,11 @@ import { Peers } from "./peers.ts";
 import { type Placed, placeBlock } from "./place-block.ts";
 import { putFile } from "./put-file.ts";
 import { fetchBlock, readBlock } from "./read-block.ts";
+import { readWhole } from "./read-whole.ts";
 import { RepairPace } from "./repair-pace.ts";
 import { ShuffleStore } from "./shuffle-store.ts";
 import { SmallCache } from "./small-cache.ts";
+import { stageBlocks } from "./stage-blocks.ts";
 
 export const DEFAULT_SETTINGS: DataSettings = {
   blockBytes: 4 * 1024 * 1024,
@@ -58,11 +59,7 @@ const WINDOW_BYTES: Bytes = 32 * 1024 * 1024;
 /** Free buffers kept of each size: the window's, and the one being filled. */
 const KEPT_BUFFERS = 9;
 const CACHE_BYTES: Bytes = 16 * 1024 * 1024;
-/** Blocks of one map task that are fetched at once. */
-const STAGE_AT_ONCE = 4;
 const MAX_LISTED = 10_000;
-/** Bytes read at once from a task's output. */
-const READ_BYTES: Bytes = 1024 * 1024;
 
 export interface DataServiceOptions {
   /** The node's data directory. */
@@ -133,6 +130,11 @@ export class DataService implements DataPort {
   get ready(): DataReady {
     const bulk = this.#parts.options.transport.address;
     return { bulk, http: this.#server?.url ?? "", pid: process.pid };
+  }
+
+  /** Whether the node is on the member list. */
+  knows(node: NodeId): boolean {
+    return this.#parts.peers.isMember(node);
   }
 
   async setView(view: DataView): Promise<void> {
@@ -214,18 +216,7 @@ export class DataService implements DataPort {
   }
 
   stageBlocks(request: StageRequest): Promise<readonly StagedBlock[]> {
-    return this.#jobs.run(request.job, async (signal) => {
-      const staged: StagedBlock[] = [];
-      const todo = [...new Set(request.blocks)].entries();
-      const worker = async (): Promise<void> => {
-        for (const [index, block] of todo) {
-          signal.throwIfAborted();
-          staged[index] = await this.#stage(request.dir, block, signal);
-        }
-      };
-      await Promise.all(Array.from({ length: STAGE_AT_ONCE }, worker));
-      return staged;
-    });
+    return this.#jobs.run(request.job, (signal) => stageBlocks(this.#parts, request, signal));
   }
 
   async adoptMapOutput(output: MapOutputId & { readonly file: string }): Promise<{ bytes: Bytes }> {
@@ -292,26 +283,6 @@ export class DataService implements DataPort {
     return placeBlock(this.#parts, id, bytes, copies);
   }
 
-  async #stage(dir: string, block: BlockId, signal: AbortSignal): Promise<StagedBlock> {
-    const { store, disk, peers } = this.#parts;
-    const file = join(dir, block);
-    if (store.has(block)) {
-      try {
-        return { block, file, bytes: await store.link(block, file), local: true };
-      } catch (error) {
-        if (!(error instanceof RingfoldError) || error.code !== "disk-failed") throw error;
-      }
-    }
-    const bytes = await fetchBlock(peers, block, signal);
-    const scratch = await disk.create(file);
-    try {
-      await scratch.write([bytes]);
-    } finally {
-      await scratch.close();
-    }
-    return { block, file, bytes: bytes.length, local: false };
-  }
-
   async #listen(): Promise<void> {
     const { options, store, shuffle } = this.#parts;
     const bulk = new BulkServer(store, shuffle);
@@ -320,22 +291,5 @@ export class DataService implements DataPort {
       this.putSmall(bytes, 2),
     );
     this.#server = await BodyServer.listen(bodies, { ...options.http, secret: options.secret });
-  }
-}
-
-/** A file's bytes in large pieces. @throws RingfoldError `local-file` when it is not there */
-async function* readWhole(disk: Disk, path: string): AsyncGenerator<Uint8Array> {
-  const file = await disk.open(path);
-  if (file === undefined) throw new RingfoldError("local-file", `${path} does not exist`);
-  try {
-    for (let at = 0; ; ) {
-      const piece = Buffer.allocUnsafe(READ_BYTES);
-      const bytes = await file.read(piece, at);
-      if (bytes > 0) yield piece.subarray(0, bytes);
-      if (bytes < READ_BYTES) return;
-      at += bytes;
-    }
-  } finally {
-    await file.close();
   }
 }
