@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { request as httpRequest } from "node:http";
+import fc from "fast-check";
 import type { FastifyInstance } from "fastify";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { assert, RingfoldError } from "../../base/errors.ts";
@@ -369,6 +370,49 @@ describe("refusals", () => {
     expect([status, code]).toEqual([500, "bug"]);
     expect(message).not.toContain("secret");
     expect(faults).toHaveLength(1);
+  });
+});
+
+describe("whatever comes", () => {
+  const paths = [
+    "/api/v1/files",
+    "/api/v1/files/x",
+    "/api/v1/jobs",
+    "/api/v1/jobs/describe",
+    "/api/v1/join-token",
+    "/api/v1/blocks",
+    "/",
+  ];
+  const wanted = fc.record({
+    method: fc.constantFrom("GET", "POST", "PUT", "DELETE"),
+    path: fc.oneof(
+      fc.constantFrom(...paths),
+      fc.webPath().map((path) => `/api/v1${path}`),
+    ),
+    query: fc.oneof(
+      fc.constant(""),
+      fc.webQueryParameters(),
+      fc.constantFrom("limit=1e9", "replicas=all", "glob=%00", "after=.."),
+    ),
+    body: fc.oneof(
+      fc.json(),
+      fc.string(),
+      fc.jsonValue().map((inputs) => JSON.stringify({ bundle: "0".repeat(64), inputs })),
+    ),
+  });
+
+  it("is answered, or refused in words, and is never a fault of ours", async () => {
+    faults.length = 0;
+    await fc.assert(
+      fc.asyncProperty(wanted, async ({ method, path, query, body }) => {
+        if (/\/(events|leave)/.test(path)) return;
+        const write = method === "POST" ? { body } : {};
+        const answer = await call({ method: method as "GET", url: `${path}?${query}`, ...write });
+        if (answer.status >= 400) expect(answer.json().error.code).not.toBe("bug");
+      }),
+      { numRuns: 300 },
+    );
+    expect(faults).toEqual([]);
   });
 });
 
