@@ -11,7 +11,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["src/**/*.test.ts", "tools/**/*.test.ts", "sim/**/*.test.ts"],
+          include: ["{src,tools,sim,bench}/**/*.test.ts"],
           isolate: false,
           pool: "threads",
         },

@@ -33,7 +33,7 @@ while IFS= read -r line; do
     *) groups="$groups $line" ;;
   esac
 done
-for group in $groups; do kill -KILL -- "-$group" 2>/dev/null; done
+for group in $groups; do kill -s KILL -- "-$group" 2>/dev/null; done
 sleep 0.2
 rm -rf -- "$1"
 `;
