@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { RingfoldError } from "../base/errors.ts";
 import type { Millis } from "../base/ids.ts";
+import type { JobView } from "../contract/job-view.ts";
 import type { Cluster } from "../sdk/client.ts";
 import {
   countDifferences,
@@ -12,13 +13,20 @@ import {
   type WordCounts,
   type WordDifference,
 } from "./demo-count.ts";
-import type { JobRun } from "./demo-job.ts";
 import { type DemoScreen, grouped } from "./demo-screen.ts";
 import type { DemoText } from "./demo-text.ts";
 import { counted } from "./quantity.ts";
 
+/** What a run of the job left. */
+export interface Answer {
+  readonly view: Pick<JobView, "output">;
+}
+
 /** Reads every file of the cluster while copies are missing, and compares it with the original. */
-export async function readEverything(client: Cluster, text: DemoText): Promise<Millis> {
+export async function readEverything(
+  client: Pick<Cluster, "get">,
+  text: Pick<DemoText, "files">,
+): Promise<Millis> {
   const began = performance.now();
   for (const { name, path } of text.files) {
     const there = createHash("sha256");
@@ -34,9 +42,9 @@ export async function readEverything(client: Cluster, text: DemoText): Promise<M
 /** Both answers against the count of one process. @throws answer-differs with the first words that differ */
 export async function prove(
   screen: DemoScreen,
-  client: Cluster,
-  text: DemoText,
-  runs: readonly JobRun[],
+  client: Pick<Cluster, "results">,
+  text: Pick<DemoText, "files">,
+  runs: readonly Answer[],
 ): Promise<WordCounts> {
   const began = performance.now();
   const expected = await countWords(text.files.map(({ path }) => path));
@@ -51,7 +59,7 @@ export async function prove(
   return expected;
 }
 
-async function outputText(client: Cluster, view: JobRun["view"]): Promise<string> {
+async function outputText(client: Pick<Cluster, "results">, view: Answer["view"]): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of client.results(view)) chunks.push(chunk);
   return Buffer.concat(chunks).toString();
