@@ -123,7 +123,7 @@ export class NumberStore implements PairStore {
 
   sorted(partitions: number, partitionOf: PartitionOf): PairStream[] {
     const { table } = this;
-    const keys = { bytes: table.keys.bytes, starts: table.starts };
+    const keys = table.keyColumn();
     const encode = this.plan.value;
     const cell = new ByteArena(16);
     const column = (entry: number): void => {
@@ -241,7 +241,7 @@ class ValueStore implements PairStore {
 
   sorted(partitions: number, partitionOf: PartitionOf): PairStream[] {
     const { table, values, starts } = this;
-    const keys = { bytes: table.keys.bytes, starts: table.starts };
+    const keys = table.keyColumn();
     const place = (entry: number): number => table.values[entry] as number;
     return order(table.count, keys, undefined, partitions, partitionOf).map(
       (entries) => new ColumnStream(entries, keys, { bytes: values.bytes, starts }, place),

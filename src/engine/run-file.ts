@@ -95,6 +95,18 @@ export class RunWriter {
     if (this.valueWidth === 0) parts.push(bytesOf(this.valueEnds.subarray(0, count)));
     parts.push(keys.bytes.subarray(0, keys.length), values.bytes.subarray(0, values.length));
     parts.push(new Uint8Array(-(keys.length + values.length) & 3));
+    this.write(
+      header,
+      parts.filter((part) => part.length > 0),
+    );
+    this.records += count;
+    this.count = 0;
+    keys.length = 0;
+    values.length = 0;
+  }
+
+  /** @param parts none empty: zlib's crc32 of no bytes may start anew from 0 instead of keeping its value */
+  private write(header: Uint32Array, parts: readonly Uint8Array[]): void {
     let crc = 0;
     parts.forEach((part, i) => {
       crc = crc32(i === 0 ? part.subarray(8) : part, crc);
@@ -104,10 +116,6 @@ export class RunWriter {
       this.crc = crc32(part, this.crc);
       this.file.write(part);
     }
-    this.records += count;
-    this.count = 0;
-    keys.length = 0;
-    values.length = 0;
   }
 }
 

@@ -36,7 +36,8 @@ export class UserContext {
     this.task = { index: run.task, stage: run.stage };
     this.#place = place;
     this.count = counting(run.plan.counters, counters);
-    this.random = seededRandom(`${run.seed}/${run.stage}/${run.phase}/${run.task}`).next;
+    const random = seededRandom(`${run.seed}/${run.stage}/${run.phase}/${run.task}`);
+    this.random = () => random.next();
     this.log = (message, fields) => {
       const more = fields === undefined ? "" : ` ${showFields(fields)}`;
       events.log(`${String(message)}${more}`);

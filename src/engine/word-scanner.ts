@@ -2,7 +2,7 @@
  * Words on bytes: maximal runs of Unicode letters, found without making a string. Bytes that are no well-formed UTF-8
  * read as U+FFFD, which is no letter.
  */
-import type { FoldTable } from "./fold-table.ts";
+import { type FoldTable, SHORT_KEY } from "./fold-table.ts";
 import { codePointAt, isLetter } from "./unicode-letters.ts";
 
 const OTHER = 0;
@@ -55,14 +55,17 @@ export function foldWords(
       continue;
     }
     const start = i;
-    let hash = 0x811c9dc5;
+    let high = 0;
+    let low = 0;
     while (kind === LETTER) {
-      hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
+      high = (high << 8) | (low >>> 24);
+      low = (low << 8) | (bytes[i] as number);
       i++;
       kind = i < to ? (CLASS[bytes[i] as number] as number) : OTHER;
     }
     if (kind === OTHER) {
-      table.addHashed(bytes, start, i, hash, value);
+      if (i - start > SHORT_KEY) table.addLong(bytes, start, i, value);
+      else table.addShort(bytes, start, i, high, low, value);
       words++;
       continue;
     }

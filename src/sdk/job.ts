@@ -13,11 +13,11 @@ export interface TaskContext<P, C extends string> {
   readonly file: string;
   readonly task: { readonly index: number; readonly stage: string };
   /** Adds to a counter that the job declares. Each task counts once, however many attempts it took. */
-  count(name: C, by?: number): void;
+  readonly count: (name: C, by?: number) => void;
   /** A float in [0, 1), seeded by job, stage and task: the same in every attempt. */
-  random(): number;
+  readonly random: () => number;
   /** One line of the task's log. */
-  log(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  readonly log: (message: string, fields?: Readonly<Record<string, unknown>>) => void;
 }
 
 /** Hands a pair to the engine. */

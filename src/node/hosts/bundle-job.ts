@@ -61,10 +61,10 @@ export async function bundleJob(path: string): Promise<JobBundle> {
 /** `ringfold` is the SDK's job side; builtins stay outside the bundle, and only harmless ones. */
 const imports: Plugin = {
   name: "ringfold-job",
-  setup({ onResolve }) {
-    onResolve({ filter: /^ringfold$/ }, () => ({ path: jobSide }));
-    onResolve({ filter: /^node:/ }, ({ path }) => builtin(path));
-    onResolve({ filter: /^[a-z_]+(\/promises)?$/ }, ({ path }) =>
+  setup(build) {
+    build.onResolve({ filter: /^ringfold$/ }, () => ({ path: jobSide }));
+    build.onResolve({ filter: /^node:/ }, ({ path }) => builtin(path));
+    build.onResolve({ filter: /^[a-z_]+(\/promises)?$/ }, ({ path }) =>
       BARE.has(path) ? builtin(`node:${path}`) : undefined,
     );
   },

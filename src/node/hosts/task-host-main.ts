@@ -102,7 +102,8 @@ const jobRun = (plan: JobPlan, job: TaskJob, stage: string) =>
 
 /** `Math.random` of job code gives the same numbers in every attempt. */
 function seedMath(job: TaskJob, stage: string, phase: string, task: number): void {
-  Math.random = seededRandom(`${job.seed}/${stage}/${phase}/${task}/Math`).next;
+  const random = seededRandom(`${job.seed}/${stage}/${phase}/${task}/Math`);
+  Math.random = () => random.next();
 }
 
 function map(order: MapOrder, plan: JobPlan): DoneOf<MapOrder> {
