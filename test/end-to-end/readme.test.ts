@@ -31,6 +31,7 @@ let env: NodeJS.ProcessEnv = {
 beforeAll(() => {
   mkdirSync(join(dir, "bin"));
   mkdirSync(join(dir, "books"));
+  writeFileSync(join(dir, "package.json"), JSON.stringify({ type: "module" }));
   mkdirSync(join(dir, "node_modules"));
   symlinkSync(join(ROOT, "bin/ringfold"), join(dir, "bin/ringfold"));
   for (const name of ["examples", "README.md"]) symlinkSync(join(ROOT, name), join(dir, name));
