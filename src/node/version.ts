@@ -6,3 +6,6 @@ export const SOFTWARE_VERSION: string = (
     readonly version: string;
   }
 ).version;
+
+/** Version of what a job's bundle may expect of the task host. Grows when an old bundle would not run any more. */
+export const JOB_API_VERSION = 1;

@@ -26,9 +26,9 @@ import { HostPool } from "../hosts/host-pool.ts";
 import { type Gateway, startGateway } from "../http/gateway.ts";
 import type { Identity } from "../identity/identity.ts";
 import type { HostPort, NodeOptions, RunningNode } from "../node-options.ts";
-import { listenControl } from "../transport/control-transport.ts";
+import { listenTls } from "../transport/tls-transport.ts";
 import type { PeerAddress, Transport } from "../transport/transport.ts";
-import { SOFTWARE_VERSION } from "../version.ts";
+import { JOB_API_VERSION, SOFTWARE_VERSION } from "../version.ts";
 import { type Asks, RemoteAsks } from "./asks.ts";
 import { type CatalogAccess, RemoteCatalog } from "./catalog-access.ts";
 import { DataKeeper } from "./data-keeper.ts";
@@ -149,15 +149,20 @@ class Control {
         incarnation: identity.incarnation,
       });
     this.#serve(transport, runner, keeper, leader);
-    const gateway = await this.#startGateway({ access, keeper, transport, hosts, leader, vitals, files });
+    const { api, gateway } = await this.#startGateway({ access, keeper, transport, hosts, leader, vitals, files });
     const announcement = this.#announcement(transport, keeper, gateway);
-    this.#follow(keeper, () => this.#announceAgain(transport, announcement));
+    this.#follow(transport, keeper, () => this.#announceAgain(transport, announcement));
     report.send = (told) => this.#report(transport, leader, told);
     await this.#enter(transport, announcement, leader);
     bind();
     repair.start();
     this.#pulse(transport, keeper, leader, vitals);
-    return this.#running(transport, gateway, access);
+    return this.#running(transport, gateway, api);
+  }
+
+  /** Without a leader a token could only be waited for. */
+  #readyForTokens(): boolean {
+    return this.#announcing === undefined;
   }
 
   async close(): Promise<void> {
@@ -184,12 +189,14 @@ class Control {
   async #listen(): Promise<Transport<ControlMethods>> {
     const { options, identity, ring } = this.#start;
     const open = (listen: HostPort): Promise<Transport<ControlMethods>> =>
-      listenControl({
+      listenTls(controlMethods, {
         identity,
         ring,
         listen: formatHostPort(listen),
-        methods: controlMethods,
+        software: SOFTWARE_VERSION,
+        jobApi: JOB_API_VERSION,
         admit: (node) => this.#view.member(node) !== undefined,
+        joining: () => this.#view.current === undefined,
         log: this.#log,
       });
     const transport = await orFreePort(open, options.listen, options.asked.listen);
@@ -309,7 +316,7 @@ class Control {
     readonly leader: Leader | undefined;
     readonly vitals: () => Vitals;
     readonly files: { commit: FileApi["commit"] };
-  }): Promise<Gateway> {
+  }): Promise<{ readonly api: NodeApi; readonly gateway: Gateway }> {
     const { access, keeper, transport, hosts, leader, vitals } = parts;
     const { options } = this.#start;
     const shared = { self: this.#self, catalog: access, data: keeper.port, view: this.#view };
@@ -337,7 +344,7 @@ class Control {
       options.asked.http,
     );
     this.#undo.push(() => gateway.close());
-    return gateway;
+    return { api, gateway };
   }
 
   #announcement(
@@ -432,11 +439,16 @@ class Control {
   }
 
   /** Every later view: kept on disk, given to data, told to people; and this node's own place in it watched. */
-  #follow(keeper: DataKeeper, announceAgain: () => void): void {
+  #follow(
+    transport: Transport<ControlMethods>,
+    keeper: DataKeeper,
+    announceAgain: () => void,
+  ): void {
     const { options, log } = this.#start;
     this.#view.subscribe((view, before) => {
       keepKnownView(options.dataDir, view, before, log);
       keeper.setView({ members: view.members, table: view.table });
+      transport.recheck();
       for (const { kind, subject, text } of viewEvents(view, before)) {
         this.#events.add(kind as Parameters<EventLog["add"]>[0], subject, text);
       }
@@ -510,8 +522,9 @@ class Control {
   async #running(
     transport: Transport<ControlMethods>,
     gateway: Gateway,
-    access: CatalogAccess,
+    api: NodeApi,
   ): Promise<RunningControl> {
+    const token = this.#readyForTokens() ? await api.joinToken({}).catch(() => undefined) : undefined;
     const name = this.#view.member(this.#self)?.name ?? this.#start.options.name;
     return {
       node: {
@@ -520,7 +533,7 @@ class Control {
         node: this.#self,
         name,
         cluster: this.#start.ring,
-        joinCommand: undefined,
+        joinCommand: token?.command,
       },
       stop: () => this.#stop(),
       ended: this.#ended.promise,

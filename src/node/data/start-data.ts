@@ -2,7 +2,8 @@
 
 import { memberById } from "../../ring/member.ts";
 import { parseHostPort } from "../../wire/address.ts";
-import { listenBulk } from "../transport/bulk-transport.ts";
+import { listenTlsBulk } from "../transport/tls-bulk.ts";
+import { JOB_API_VERSION, SOFTWARE_VERSION } from "../version.ts";
 import type { DataCallbacks } from "./data-port.ts";
 import { DataService } from "./data-service.ts";
 import type { DataStart } from "./data-start.ts";
@@ -11,10 +12,12 @@ import type { DataStart } from "./data-start.ts";
 export async function startData(start: DataStart, callbacks: DataCallbacks): Promise<DataService> {
   // Asked by the transport for each peer; the view is the one that the service has by then.
   let service: DataService | undefined;
-  const transport = await listenBulk({
+  const transport = await listenTlsBulk({
     identity: start.identity,
     ring: start.ring,
     listen: start.bulk,
+    software: SOFTWARE_VERSION,
+    jobApi: JOB_API_VERSION,
     admit: (node) => service?.knows(node) ?? memberById(start.view.members, node) !== undefined,
   });
   try {
