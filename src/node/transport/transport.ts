@@ -59,6 +59,7 @@ export type CloseReason =
   | "idle" // either side closed a connection that nobody used
   | "shutdown" // the peer said that it is closing, or we are
   | "superseded" // the same node came back with a higher incarnation
+  | "aborted" // a stream was given up in the middle
   | "removed" // the peer is not on the member list any more
   | "refused" // version, ring or key did not fit
   | "protocol"; // the peer sent what the protocol does not allow

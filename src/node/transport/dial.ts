@@ -1,0 +1,56 @@
+/** The TLS half of a dial: a socket whose other end has proven the key that was meant, or an error. */
+import type { KeyObject } from "node:crypto";
+import type { ConnectionOptions, SecureContext, TLSSocket } from "node:tls";
+import { connect } from "node:tls";
+import { RingfoldError } from "../../base/errors.ts";
+import type { Bytes, Millis, NodeId } from "../../base/ids.ts";
+import { parseHostPort } from "../../wire/address.ts";
+import { nodeIdOfKey } from "../identity/certificate.ts";
+import { short } from "./hello.ts";
+import type { PeerAddress } from "./transport.ts";
+
+/** How much a socket buffers before it says stop. */
+export const HIGH_WATER: Bytes = 1024 * 1024;
+
+/** @throws RingfoldError `peer-unreachable` */
+export function dialTls(
+  context: SecureContext,
+  to: PeerAddress,
+  deadline: Millis,
+  track: (socket: TLSSocket) => void,
+): Promise<TLSSocket> {
+  const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
+  const options: ConnectionOptions & { highWaterMark: Bytes } = {
+    ...parseHostPort(to.address),
+    secureContext: context,
+    rejectUnauthorized: false,
+    checkServerIdentity: () => undefined,
+    highWaterMark: HIGH_WATER,
+  };
+  const socket = connect(options);
+  track(socket);
+  const settle = (why: string | undefined): void => {
+    clearTimeout(timer);
+    socket.off("error", onError).off("close", onClose).off("secureConnect", onSecure);
+    if (why === undefined) return resolve(socket);
+    socket.on("error", () => undefined);
+    socket.destroy();
+    reject(unreachable(to, why));
+  };
+  const onError = (error: Error): void => settle(error.message);
+  const onClose = (): void => settle("it closed the connection");
+  const onSecure = (): void =>
+    settle(provenNode(socket) === to.node ? undefined : "another key answers there");
+  const timer = setTimeout(() => settle(`no answer within ${deadline} ms`), deadline);
+  socket.once("error", onError).once("close", onClose).once("secureConnect", onSecure);
+  return promise;
+}
+
+/** The node of the key that the other end of a TLS socket has proven to hold. */
+export function provenNode(socket: TLSSocket): NodeId | undefined {
+  const key: KeyObject | undefined = socket.getPeerX509Certificate()?.publicKey;
+  return key === undefined ? undefined : nodeIdOfKey(key);
+}
+
+export const unreachable = (to: PeerAddress, why: string): RingfoldError =>
+  new RingfoldError("peer-unreachable", `node ${short(to.node)} at ${to.address}: ${why}`);
