@@ -99,8 +99,11 @@ export class JobRun {
     return this.plan.partitions === 0 ? this.map : this.reduce;
   }
 
+  /** Every part is recorded. The maps are too then: their outputs are taken back only while a reduce waits for them (J11). */
   get complete(): boolean {
-    return this.lastPhase.counts.recorded === this.lastPhase.tasks.length;
+    const complete = this.lastPhase.counts.recorded === this.lastPhase.tasks.length;
+    assert(!complete || this.mapsRecorded, "J11: a complete job counts every map");
+    return complete;
   }
 
   /** Whether map outputs may still be fetched. */
@@ -165,6 +168,11 @@ export class JobRun {
     this.pending = this.pending.filter((waiting) => waiting !== record);
     this.setState(task, "idle");
     return record;
+  }
+
+  /** Nodes with segments, by id. */
+  outputNodes(): readonly NodeId[] {
+    return [...this.#outputs.keys()].sort();
   }
 
   /** Takes the waiting completions, to be given to the ledger (G3). */

@@ -31,7 +31,7 @@ export function nodeLeaving(at: Schedule, node: NodeId): void {
   if (worker?.state === "up") at.pool.setState(worker, "leaving");
 }
 
-/** J6: what it ran, and the map outputs that it had, as far as they are needed. */
+/** J6: what it ran, and the map outputs that it had, where a reduce has yet to be ordered. */
 function giveUpNode(at: Schedule, node: NodeId, worker: Worker | undefined): void {
   if (worker !== undefined) {
     at.pool.setState(worker, "down");
@@ -42,8 +42,7 @@ function giveUpNode(at: Schedule, node: NodeId, worker: Worker | undefined): voi
     }
   }
   for (const job of at.jobs.values()) {
-    if (!job.needsSegments) continue;
-    at.loseOutputs(job, job.outputsOn(node));
+    if (job.reduce.counts.idle > 0) at.loseOutputs(job, job.outputsOn(node));
   }
 }
 

@@ -120,6 +120,7 @@ export class Schedule {
   /** Lets an idle task start as soon as a slot is free. */
   queue(job: JobRun, task: TaskRun): void {
     if (!this.jobs.has(job.plan.id)) return;
+    if (task.phase === "reduce") this.loseDead(job);
     if (attemptsLeft(task, job.generation)) return job.enqueue(task);
     this.end(job, "failed", errorOf(job, task, infra("its nodes went away too often")));
   }
@@ -166,6 +167,13 @@ export class Schedule {
       this.out.push({ type: "record-lost", job: job.plan.id, tasks: withdrawn });
     }
     for (const task of lost) this.queue(job, task);
+  }
+
+  /** A reduce has to fetch again: what lay on nodes that died meanwhile is made again first. */
+  loseDead(job: JobRun): void {
+    for (const node of job.outputNodes()) {
+      if (this.pool.get(node)?.state === "down") this.loseOutputs(job, job.outputsOn(node));
+    }
   }
 
   /** Gives the waiting completions to the ledger, unless it has some already. */

@@ -201,6 +201,21 @@ describe("failures", () => {
   });
 });
 
+test("a death after every reduce was ordered repeats a map only if a reduce comes back for it (J6, J11)", () => {
+  const play = new Play();
+  play.up("abc");
+  play.submit({ maps: 1, reducers: 2 });
+  play.done("m0.1", "a");
+  play.recorded("m0.1");
+  play.done("r0.1", "a");
+  play.recorded("r0.1");
+  expect(play.down("a")).toEqual([]);
+  const effects = play.failed("r1.1", "b", { kind: "died", code: "task-died" });
+  expect(effects.map((it) => it.type)).toEqual(["record-lost", "start-task"]);
+  play.done("m0.2", "b");
+  expect(started(play.recorded("m0.2"))).toEqual(["r1.2@c"]);
+});
+
 describe("the ledger", () => {
   const ignore = (play: Play, winner = false) =>
     play.step("ignored", {
@@ -321,7 +336,6 @@ test("the driver's word for a dead node that was never up loses the outputs rest
     result: segments(1),
   }));
   play.submit({ maps: 1 }, { done, generation: 1 });
-  play.up("b");
   const effects = play.down("a");
   expect(effects.some((it) => it.type === "record-lost")).toBe(true);
 });

@@ -8,11 +8,13 @@
  * J3  A report of an attempt that is not the one running on that node changes nothing. Tested.
  * J4  A completion counts when the ledger has accepted it, once for each task; a lost one is withdrawn first. Tested.
  * J5  A node that is up, and no other, is given tasks, never more at once than its slots. Asserted (W1), tested.
- * J6  What a dead node ran is idle again in the same step, and so are its map outputs while any reduce is not done. Tested.
+ * J6  What a dead node ran is idle again in the same step. Its map outputs are made again when a reduce that waits, or comes
+ *     back, needs them; a reduce that has fetched them already may finish without. Tested.
  * J7  A job that is done has all its parts, in order; a result of another shape than the plan's is refused. Tested.
  * J8  Only a task's own failures count toward `maxAttempts`; the others end it at OTHER_FAILURES. Tested.
  * J9  The same inputs give the same effects. Tested.
  * J10 No task that may start waits beside a free slot that it may use. By the loop in dispatch.ts; tested.
+ * J11 When a job is complete every map is recorded, so that its counters count each task once. Asserted, simulated.
  *
  * What the driver promises:
  * - It carries out effects in their order for each node and for the ledger, and answers every `record`.

@@ -118,8 +118,9 @@ export class VerdictJudge {
     if (member === undefined || incarnation < member.incarnation) return;
     const known = this.#caseOf(member);
     known.accusers.delete(watcher);
-    // What was said before the verdict is answered by one voice: accusers no longer watch a node that is down.
-    if (!isLive(member)) {
+    // What was said before the verdict is answered by one voice: accusers no longer watch a node that is down. A newer
+    // incarnation does not bring the old one back: it makes itself known.
+    if (!isLive(member) && incarnation === member.incarnation) {
       known.accusers.clear();
       known.heard = true;
     }
