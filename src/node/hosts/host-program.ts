@@ -1,21 +1,54 @@
 /**
- * The task host's program as one file: bundled with esbuild once per version and kept in a cache folder under its hash,
- * so that a host starts by reading one file and may read nothing else of the node.
+ * The task host's program as one file, so that a host starts by reading one file and may read nothing else of the node.
+ * It is bundled when a version of the sources is first run, and kept under their hash: later starts load no bundler.
  */
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { sha256Hex } from "../../base/hash.ts";
 
-const entry = fileURLToPath(new URL("./task-host-main.ts", import.meta.url));
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const entry = here("./task-host-main.ts");
+/** All that the program can import (tools/rooms.ts). */
+const rooms = [here("."), here("../../base"), here("../../engine"), here("../../sdk")];
+const root = here("../../..");
+
+/** Where what is made from the sources is kept; tried in order. */
+const caches = (scratch: string): string[] => [
+  join(root, "node_modules", ".cache", "ringfold"),
+  scratch,
+];
 
 /**
- * The program's path, written to `cacheDir` unless it is there.
- * @param cacheDir an absolute folder; made when missing
+ * The program's path.
+ * @param scratch absolute; where it is written when the package's own folder cannot be
  */
-export async function hostProgram(cacheDir: string): Promise<string> {
-  const { build } = await import("esbuild");
+export async function hostProgram(scratch: string): Promise<string> {
+  const name = `task-host-${sourcesHash()}.mjs`;
+  for (const folder of caches(scratch)) {
+    if (existsSync(join(folder, name))) return join(folder, name);
+  }
+  const text = await bundled();
+  for (const folder of caches(scratch)) {
+    const kept = await keep(folder, name, text).catch(() => undefined);
+    if (kept !== undefined) return kept;
+  }
+  return keep(scratch, name, text);
+}
+
+function sourcesHash(): string {
+  const files = rooms.flatMap((room) =>
+    readdirSync(room)
+      .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
+      .sort()
+      .map((name) => join(room, name)),
+  );
+  return sha256Hex(files.map((file) => sha256Hex(readFileSync(file))).join()).slice(0, 24);
+}
+
+async function bundled(): Promise<string> {
+  const { build, stop } = await import("esbuild");
   const built = await build({
     entryPoints: [entry],
     bundle: true,
@@ -27,12 +60,16 @@ export async function hostProgram(cacheDir: string): Promise<string> {
     legalComments: "none",
     logLevel: "silent",
   });
-  const text = built.outputFiles[0]?.text ?? "";
-  const path = join(cacheDir, `task-host-${sha256Hex(text).slice(0, 16)}.mjs`);
-  if (existsSync(path)) return path;
-  await mkdir(cacheDir, { recursive: true });
-  const temporary = `${path}.${process.pid}.tmp`;
+  // Its process would stay beside the node for ever.
+  await stop();
+  return built.outputFiles[0]?.text ?? "";
+}
+
+/** Whole or not at all: others may be starting from the same folder. */
+async function keep(folder: string, name: string, text: string): Promise<string> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const temporary = join(folder, `${name}.${process.pid}.tmp`);
   await writeFile(temporary, text, { mode: 0o600 });
-  await rename(temporary, path);
-  return path;
+  await rename(temporary, join(folder, name));
+  return join(folder, name);
 }
