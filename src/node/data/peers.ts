@@ -23,6 +23,7 @@ import {
 } from "../../wire/bulk.ts";
 import { checked } from "../../wire/cbor.ts";
 import type { BulkStream, BulkTransport } from "../transport/transport.ts";
+import { ByteBudget } from "./byte-budget.ts";
 import type { DataEvent, DataSettings, DataView } from "./data-port.ts";
 
 export interface PeersOptions {
@@ -31,6 +32,9 @@ export interface PeersOptions {
   readonly settings: DataSettings;
   readonly onEvent: (event: DataEvent) => void;
 }
+
+/** Streams to one peer at once; more wait their turn. Under the transport's own limit of 64, which refuses. */
+const MAX_STREAMS = 32;
 
 /** Codes that speak of the peer or the way to it, not of what was asked. */
 const PEER_TROUBLE: ReadonlySet<string> = new Set([
@@ -48,6 +52,7 @@ export class Peers {
   readonly #settings: DataSettings;
   readonly #onEvent: (event: DataEvent) => void;
   readonly #avoided = new Map<NodeId, Millis>();
+  readonly #streams = new Map<NodeId, ByteBudget>();
   #view: DataView = { members: EMPTY_LIST, table: EMPTY_TABLE };
 
   constructor(options: PeersOptions) {
@@ -199,6 +204,7 @@ export class Peers {
     if (member === undefined) {
       throw new RingfoldError("peer-unreachable", `node ${node} is not on the member list`);
     }
+    const giveBack = await this.#slots(node).take(1);
     const late = new AbortController();
     const timer = firstByte === undefined ? undefined : setTimeout(() => late.abort(), firstByte);
     const either = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]);
@@ -215,7 +221,14 @@ export class Peers {
       throw told;
     } finally {
       clearTimeout(timer);
+      giveBack();
     }
+  }
+
+  #slots(node: NodeId): ByteBudget {
+    const slots = this.#streams.get(node) ?? new ByteBudget(MAX_STREAMS);
+    this.#streams.set(node, slots);
+    return slots;
   }
 }
 

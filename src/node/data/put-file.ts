@@ -15,6 +15,9 @@ import type { Copies, FileCut, StoredFile } from "./data-port.ts";
 import { encodeManifest } from "./manifest-block.ts";
 import { type Placed, type PlaceParts, placeBlock } from "./place-block.ts";
 
+/** A small block counts as this much of the window, so that small blocks do not take hundreds of streams at once. */
+const SMALLEST_SHARE: Bytes = 2 * 1024 * 1024;
+
 export interface PutParts extends PlaceParts {
   /** Bytes of blocks under way in all puts of this process. */
   readonly window: ByteBudget;
@@ -113,7 +116,8 @@ class FilePut {
 
   /** Waits for room, then lets the block go its way. */
   async #store(block: CutBlock): Promise<void> {
-    const giveBack = await this.#parts.window.take(block.bytes.length);
+    const share = Math.max(block.bytes.length, SMALLEST_SHARE);
+    const giveBack = await this.#parts.window.take(share);
     const id = blockIdOf(block.bytes);
     const { length } = block.bytes;
     this.#blocks.push(block.continues ? { id, length, continues: true } : { id, length });
