@@ -20,6 +20,14 @@ export interface DataProcess {
 /** libuv's threads write, read and sync: more of them than the default 4 keep several syncs in flight. */
 const THREADS = "8";
 const PATIENCE: Millis = 2000;
+/** Its bulk is in buffers; a large young generation would only be resident memory. */
+const MEMORY_FLAGS = ["--max-semi-space-size=4"];
+
+/** Without it each start would strip the types of every module anew: 20 MB and 200 ms. */
+const compileCache = (): NodeJS.ProcessEnv => {
+  const folder = process.env["NODE_COMPILE_CACHE"];
+  return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder };
+};
 
 /**
  * Starts a data process.
@@ -32,7 +40,8 @@ export async function startDataProcess(
   const child = fork(new URL("./data-main.ts", import.meta.url), [], {
     serialization: "advanced",
     execArgv: [],
-    env: { UV_THREADPOOL_SIZE: THREADS },
+    env: { UV_THREADPOOL_SIZE: THREADS, ...compileCache() },
+    execArgv: ["--no-warnings", ...MEMORY_FLAGS],
     // Its own group: Ctrl-C in the terminal reaches control only, which ends it in order.
     detached: true,
     stdio: ["ignore", "ignore", "inherit", "ipc"],
