@@ -24,6 +24,8 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     const identity = loadOrCreateIdentity(options.dataDir);
     const log = openLog(options.dataDir);
     log.info({ node: identity.node, incarnation: identity.incarnation, ring }, "starting");
+    // A founder's catalog must never be found without its ring's id.
+    if (token === undefined) bindToRing(options.dataDir, ring);
     const role = known !== undefined ? "member" : token === undefined ? "founder" : "joiner";
     const control = await startControl({ options, identity, ring, role, token, log }, () =>
       bindToRing(options.dataDir, ring),

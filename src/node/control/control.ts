@@ -240,8 +240,10 @@ class Control {
   }
 
   async #openCatalog(): Promise<Catalog | undefined> {
-    const { options, role } = this.#start;
-    const leads = role === "founder" || this.#view.current?.leader === this.#self;
+    const { options, token } = this.#start;
+    // A joiner knows a view before its directory is bound: one that is bound without a view was the founder's.
+    const view = this.#view.current;
+    const leads = view === undefined ? token === undefined : view.leader === this.#self;
     if (!leads) return undefined;
     const catalog = await openCatalog(join(options.dataDir, "catalog"), this.#self);
     this.#undo.push(() => catalog.close());
