@@ -39,7 +39,6 @@ export async function startDataProcess(
 ): Promise<DataProcess> {
   const child = fork(new URL("./data-main.ts", import.meta.url), [], {
     serialization: "advanced",
-    execArgv: [],
     env: { UV_THREADPOOL_SIZE: THREADS, ...compileCache() },
     execArgv: ["--no-warnings", ...MEMORY_FLAGS],
     // Its own group: Ctrl-C in the terminal reaches control only, which ends it in order.
