@@ -14,7 +14,9 @@ export function indexWords(
     }
   }
   return [...index].map(([word, documents]) => {
-    const names = [...documents].map((name) => Buffer.from(name)).sort(Buffer.compare);
+    const names = [...documents]
+      .map((name) => Buffer.from(name))
+      .sort((a, b) => Buffer.compare(a, b));
     return `${word} ${names.length} ${names.join(",")}`;
   });
 }
@@ -23,6 +25,6 @@ if (import.meta.main) {
   const files = process.argv.slice(2).map((name) => ({ name, bytes: readFileSync(name) }));
   const sorted = indexWords(files)
     .map((line) => Buffer.from(`${line}\n`))
-    .sort(Buffer.compare);
+    .sort((a, b) => Buffer.compare(a, b));
   process.stdout.write(Buffer.concat(sorted));
 }

@@ -16,6 +16,6 @@ export function countWords(texts: Iterable<Uint8Array>): string[] {
 
 if (import.meta.main) {
   const lines = countWords(process.argv.slice(2).map((file) => readFileSync(file)));
-  const sorted = lines.map((line) => Buffer.from(`${line}\n`)).sort(Buffer.compare);
+  const sorted = lines.map((line) => Buffer.from(`${line}\n`)).sort((a, b) => Buffer.compare(a, b));
   process.stdout.write(Buffer.concat(sorted));
 }

@@ -317,7 +317,7 @@ function descCodec(spec: CodecSpec): ByteCodec {
     ordered: true,
     write,
     read: (bytes, from, to) => readNested({ bytes: bytes.subarray(0, to), at: from }),
-    text: inner.text,
+    text: (value) => inner.text(value),
     writeNested: write,
     readNested,
   };

@@ -3,19 +3,23 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import { RingfoldError } from "../base/errors.ts";
 
 const PIECE = 1 << 18;
+/** The buffer of a closed writer, for the next one: tasks may be small, and many. */
+let spare: Buffer | undefined;
 
 export class FileWriter {
   /** Bytes so far. */
   offset = 0;
   private readonly path: string;
   private readonly fd: number;
-  private readonly piece = Buffer.allocUnsafe(PIECE);
+  private readonly piece: Buffer;
   private fill = 0;
 
   /** @throws RingfoldError `disk-full` or `disk-failed`, here and from every method */
   constructor(path: string) {
     this.path = path;
     this.fd = guarded(path, () => openSync(path, "w"));
+    this.piece = spare ?? Buffer.allocUnsafeSlow(PIECE);
+    spare = undefined;
   }
 
   write(bytes: Uint8Array): void {
@@ -32,6 +36,7 @@ export class FileWriter {
   close(): void {
     this.flush();
     closeSync(this.fd);
+    spare = this.piece;
   }
 
   private flush(): void {

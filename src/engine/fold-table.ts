@@ -20,11 +20,11 @@ export const SHORT_KEY = 8;
 const STRIDE = 4;
 /** An entry's words, its value and two slots. */
 const BYTES_PER_ENTRY = STRIDE * 4 + 8 + 8;
-/** Entries of a new table: half a megabyte. */
-const FIRST_CAPACITY = 1 << 14;
+/** Entries of a new table: small, for many tasks are. */
+const FIRST_CAPACITY = 1 << 10;
 
 export class FoldTable {
-  readonly keys = new ByteArena(1 << 17);
+  readonly keys = new ByteArena(1 << 14);
   count = 0;
   /** Bytes in use (T2). */
   used = 0;

@@ -10,6 +10,7 @@ import { decode, eachLine } from "./line-reader.ts";
 import { PairSink } from "./pair-sink.ts";
 import { NumberStore, type ShufflePlan } from "./pair-store.ts";
 import type { StagePlan } from "./plan.ts";
+import { ProgressTicker } from "./progress-ticker.ts";
 import type { SegmentIndex } from "./run-file.ts";
 import { type TaskEvents, type TaskRun, UserContext } from "./task-context.ts";
 import { type BlockInput, TaskPlace } from "./task-place.ts";
@@ -36,8 +37,6 @@ export interface MapOutcome {
   readonly counters: Readonly<Record<string, number>>;
 }
 
-/** Records between two looks at the clock. */
-const PROGRESS_MASK = 15;
 /** Bytes of words folded between two looks at the clock and the memory. */
 const WORDS_PIECE = 1 << 18;
 
@@ -101,9 +100,10 @@ function mapToPairs(run: Run): Written {
 function callMap(run: Run, emit: unknown): (record: unknown) => void {
   const { stage, place, context, events } = run;
   const { map } = stage;
+  const ticker = new ProgressTicker(() => events.progress(place.records, place.bytes));
   return (record) => {
     place.records++;
-    if ((place.records & PROGRESS_MASK) === 0) events.progress(place.records, place.bytes);
+    ticker.tick();
     const answer = map(record, emit, context);
     if (answer !== undefined) refuseAnswer("map", answer);
   };

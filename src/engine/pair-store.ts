@@ -190,8 +190,8 @@ class CellStream implements PairStream {
 /** Any values, folded by the job's own function. The table's number is the place of the value's bytes. */
 class ValueStore implements PairStore {
   private readonly table: FoldTable;
-  private readonly values = new ByteArena(1 << 16);
-  private starts = new Uint32Array(1 << 12);
+  private readonly values = new ByteArena(1 << 14);
+  private starts = new Uint32Array(1 << 10);
   private count = 0;
   private readonly plan: ShufflePlan;
 
@@ -257,10 +257,10 @@ class ValueStore implements PairStore {
 
 /** Every pair as it came: for stages without a fold. */
 class ListStore implements PairStore {
-  private readonly keys = new ByteArena(1 << 17);
-  private readonly values = new ByteArena(1 << 17);
-  private keyStarts = new Uint32Array(1 << 14);
-  private valueStarts = new Uint32Array(1 << 14);
+  private readonly keys = new ByteArena(1 << 14);
+  private readonly values = new ByteArena(1 << 14);
+  private keyStarts = new Uint32Array(1 << 10);
+  private valueStarts = new Uint32Array(1 << 10);
   private count = 0;
   private readonly plan: ShufflePlan;
 

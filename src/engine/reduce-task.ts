@@ -14,6 +14,7 @@ import { PairSink } from "./pair-sink.ts";
 import type { ShufflePlan } from "./pair-store.ts";
 import { MergedStream, type PairStream } from "./pair-stream.ts";
 import type { UserFunction } from "./plan.ts";
+import { ProgressTicker } from "./progress-ticker.ts";
 import { RunReader } from "./run-file.ts";
 import { type TaskEvents, type TaskRun, UserContext } from "./task-context.ts";
 import { TaskPlace } from "./task-place.ts";
@@ -41,7 +42,6 @@ export interface ReduceOutcome {
 
 /** Segments merged as streams at once; more are folded into runs first. */
 const FAN_IN = 256;
-const PROGRESS_MASK = 15;
 
 /** @throws RingfoldError `job-threw`, `job-codec`, `segment-lost` (`detail.mapTasks`), `disk-full`, `disk-failed` */
 export function runReduceTask(task: ReduceTask, events: TaskEvents): ReduceOutcome {
@@ -158,11 +158,13 @@ function writePairs(
   place: TaskPlace,
   events: TaskEvents,
 ): void {
+  const ticker = new ProgressTicker(() => events.progress(place.records, 0));
   while (pairs.next()) {
     const key = plan.key.read(pairs.keys, pairs.keyFrom, pairs.keyTo);
     const value = plan.value.read(pairs.values, pairs.valueFrom, pairs.valueTo);
     output.write([key, value]);
-    if ((++place.records & PROGRESS_MASK) === 0) events.progress(place.records, 0);
+    place.records++;
+    ticker.tick();
   }
 }
 
@@ -180,14 +182,14 @@ function reducePairs(
   { output, place, context, events }: Reducing,
 ): void {
   const emit = (row: unknown): void => output.write(row);
-  const groups = new Groups(plan, pairs, () => {
-    events.progress(place.records, 0);
-  });
+  const ticker = new ProgressTicker(() => events.progress(place.records, 0));
+  const groups = new Groups(plan, pairs, ticker);
   let key: unknown;
   place.atKey(() => showValue(key));
   while (groups.next()) {
     key = groups.key;
-    if ((++place.records & PROGRESS_MASK) === 0) events.progress(place.records, 0);
+    place.records++;
+    ticker.tick();
     const answer = reduce(key, groups.values(), emit, context);
     if (answer !== undefined) refuseAnswer("reduce", answer);
   }
@@ -199,16 +201,15 @@ class Groups {
   key: unknown;
   private readonly plan: ShufflePlan;
   private readonly pairs: PairStream;
-  private readonly tick: () => void;
+  private readonly ticker: ProgressTicker;
   private readonly current = new ByteArena(256);
   private waiting: boolean | undefined;
-  private seen = 0;
   private group = 0;
 
-  constructor(plan: ShufflePlan, pairs: PairStream, tick: () => void) {
+  constructor(plan: ShufflePlan, pairs: PairStream, ticker: ProgressTicker) {
     this.plan = plan;
     this.pairs = pairs;
-    this.tick = tick;
+    this.ticker = ticker;
   }
 
   /** Moves to the next key, past values that nobody read. */
@@ -250,7 +251,7 @@ class Groups {
 
   private advance(): void {
     this.waiting = this.pairs.next();
-    if ((++this.seen & 1023) === 0) this.tick();
+    this.ticker.tick();
   }
 
   private sameKey(): boolean {

@@ -39,10 +39,10 @@ export class RunWriter {
   private readonly file: FileWriter;
   private readonly keyWidth: number;
   private readonly valueWidth: number;
-  private readonly keys = new ByteArena(FRAME * 2);
-  private readonly values = new ByteArena(FRAME * 2);
-  private keyEnds = new Uint32Array(1 << 12);
-  private valueEnds = new Uint32Array(1 << 12);
+  private readonly keys = new ByteArena(1 << 12);
+  private readonly values = new ByteArena(1 << 12);
+  private keyEnds = new Uint32Array(1 << 9);
+  private valueEnds = new Uint32Array(1 << 9);
   private count = 0;
   private records = 0;
   private crc = 0;

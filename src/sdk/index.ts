@@ -1,5 +1,7 @@
 /**
- * The package's public entry: what a job file imports. Inside a job's bundle `ringfold` is `job-side.ts` alone; the
- * client (`connect`) is for programs, never for jobs.
+ * The package's public entry. In a job's bundle `ringfold` is `job-side.ts` alone: the client is for programs, not for
+ * jobs.
  */
+export { type Cluster, type ConnectOptions, connect } from "./client.ts";
 export * from "./job-side.ts";
+export { parseParams } from "./params.ts";
