@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { BuildFailure, Message, Plugin } from "esbuild";
 import { RingfoldError } from "../../base/errors.ts";
 import { sha256Hex } from "../../base/hash.ts";
+import { withEsbuild } from "./esbuild-service.ts";
 import { harmlessList, isHarmless } from "./harmless-builtins.ts";
 
 export interface JobBundle {
@@ -26,27 +27,28 @@ const jobSide = fileURLToPath(new URL("../../sdk/job-side.ts", import.meta.url))
 export async function bundleJob(path: string): Promise<JobBundle> {
   const file = resolve(path);
   if (!existsSync(file)) throw new RingfoldError("local-file", `there is no job file ${path}`);
-  const { build } = await import("esbuild");
   let text: string;
   try {
-    const built = await build({
-      entryPoints: [basename(file)],
-      absWorkingDir: dirname(file),
-      bundle: true,
-      write: false,
-      outfile: "job.mjs",
-      platform: "neutral",
-      mainFields: ["module", "main"],
-      conditions: ["import"],
-      format: "esm",
-      target: "node24",
-      charset: "utf8",
-      sourcemap: "inline",
-      sourcesContent: false,
-      legalComments: "none",
-      logLevel: "silent",
-      plugins: [imports],
-    });
+    const built = await withEsbuild(({ build }) =>
+      build({
+        entryPoints: [basename(file)],
+        absWorkingDir: dirname(file),
+        bundle: true,
+        write: false,
+        outfile: "job.mjs",
+        platform: "neutral",
+        mainFields: ["module", "main"],
+        conditions: ["import"],
+        format: "esm",
+        target: "node24",
+        charset: "utf8",
+        sourcemap: "inline",
+        sourcesContent: false,
+        legalComments: "none",
+        logLevel: "silent",
+        plugins: [imports],
+      }),
+    );
     text = built.outputFiles[0]?.text ?? "";
   } catch (thrown) {
     throw compileFault(path, thrown);

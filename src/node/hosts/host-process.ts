@@ -1,7 +1,7 @@
 /**
  * A task host's process seen from its parent: started with the permission model, an empty environment, and pipes only.
- * Linux ends it with its parent (`setpriv --pdeathsig`, where util-linux is installed), even when the parent is killed
- * while job code loops; everywhere else it ends at its next read or write of a pipe.
+ * It ends with its parent, even when the parent is killed while job code loops: Linux does it where util-linux is
+ * installed (`setpriv --pdeathsig`), a waiting shell everywhere else.
  */
 import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -42,7 +42,21 @@ export function startChild(program: string, paths: HostPaths, memory: number): H
     program,
   ];
   const [command, ...args] = [...deathSignal(), ...node] as [string, ...string[]];
-  return spawn(command, args, { cwd: paths.root, env: {}, stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(command, args, { cwd: paths.root, env: {}, stdio: ["pipe", "pipe", "pipe"] });
+  if (deathSignal().length === 0 && child.pid !== undefined) {
+    const reaper = startReaper(child.pid);
+    child.once("exit", () => reaper.kill("SIGKILL"));
+  }
+  return child;
+}
+
+/** A shell that kills a process when our end of its pipe closes: when we are gone, however we went. */
+export function startReaper(pid: number): ChildProcessByStdio<Writable, null, null> {
+  const script = `read line; kill -9 ${pid}`;
+  const reaper = spawn("/bin/sh", ["-c", script], { env: {}, stdio: ["pipe", "ignore", "ignore"] });
+  reaper.on("error", () => undefined);
+  reaper.unref();
+  return reaper;
 }
 
 let prefix: readonly string[] | undefined;

@@ -7,6 +7,7 @@ import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { sha256Hex } from "../../base/hash.ts";
+import { withEsbuild } from "./esbuild-service.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const entry = here("./task-host-main.ts");
@@ -48,20 +49,19 @@ function sourcesHash(): string {
 }
 
 async function bundled(): Promise<string> {
-  const { build, stop } = await import("esbuild");
-  const built = await build({
-    entryPoints: [entry],
-    bundle: true,
-    write: false,
-    platform: "node",
-    format: "esm",
-    target: "node24",
-    minifyWhitespace: true,
-    legalComments: "none",
-    logLevel: "silent",
-  });
-  // Its process would stay beside the node for ever.
-  await stop();
+  const built = await withEsbuild(({ build }) =>
+    build({
+      entryPoints: [entry],
+      bundle: true,
+      write: false,
+      platform: "node",
+      format: "esm",
+      target: "node24",
+      minifyWhitespace: true,
+      legalComments: "none",
+      logLevel: "silent",
+    }),
+  );
   return built.outputFiles[0]?.text ?? "";
 }
 

@@ -16,6 +16,7 @@ import { sha256Hex } from "../../base/hash.ts";
 import { bundleJob } from "./bundle-job.ts";
 import { describeJob } from "./describe-job.ts";
 import { HostPool } from "./host-pool.ts";
+import { startReaper } from "./host-process.ts";
 import type { RunOptions, TaskHost } from "./task-host.ts";
 import type { MapOrder, TaskJob } from "./task-order.ts";
 
@@ -342,6 +343,13 @@ process.stdout.write(String(host.pid));
   parent.kill("SIGKILL");
   await once(parent, "exit");
   await expect.poll(() => alive(child), { timeout: 3000 }).toBe(false);
+});
+
+test("without that the waiting shell ends the process when its pipe closes", async () => {
+  const child = spawn(process.execPath, ["-e", "for (;;);"], { stdio: "ignore" });
+  startReaper(child.pid as number).stdin.end();
+  const [, signal] = (await once(child, "exit")) as [unknown, string];
+  expect(signal).toBe("SIGKILL");
 });
 
 test("no scratch folder is left by closed hosts (H3)", async () => {
