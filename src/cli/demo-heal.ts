@@ -24,11 +24,9 @@ export async function heal(
 ): Promise<Healing> {
   const whole = cluster.nodes.length;
   const { client, signal } = cluster;
-  let noticed = 0;
   await until(
     async () => {
       const { nodes, health } = await client.status();
-      if (nodes.up < whole && noticed === 0) noticed = Math.round(performance.now() - crash.at);
       screen.draw(() => [{ text: `… ${health.text}`, style: "yellow" }]);
       return nodes.up < whole && health.state === "healthy" && (await allCopies(client, copies));
     },
@@ -38,7 +36,7 @@ export async function heal(
   );
   const healed = Math.round(performance.now() - crash.at);
   screen.step(`healthy: every file has its ${copies} copies again; since the kill`, healed);
-  return { noticed, copies: healed };
+  return { noticed: Math.round(await crash.noticed), copies: healed };
 }
 
 /** As the nodes that live count them, block by block. */

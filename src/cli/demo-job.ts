@@ -2,12 +2,14 @@
 import type { Millis } from "../base/ids.ts";
 import type { JobView, TaskRow } from "../contract/job-view.ts";
 import type { ChildNode } from "./child-node.ts";
-import type { ChildRing } from "./child-ring.ts";
+import { type ChildRing, until } from "./child-ring.ts";
 import { bar, type DemoScreen, type LiveLine } from "./demo-screen.ts";
 
 /** The kill comes when this share of the maps is done: what is behind must be kept, what is ahead done by fewer. */
 const KILL_AT = 0.3;
 const LOOK_MS: Millis = 40;
+/** Neighbours notice a closed connection at once, silence after seconds. */
+const NOTICE_MS: Millis = 30_000;
 const BAR_CELLS = 48;
 
 export interface DemoCluster extends ChildRing {
@@ -20,8 +22,12 @@ export interface Crash {
   readonly mapsTotal: number;
   /** Names of the tasks that died with it. */
   readonly tasks: readonly string[];
+  /** The job was over before the node was dead: nothing is shown by it. */
+  readonly late: boolean;
   /** Of `performance.now()`. */
   readonly at: Millis;
+  /** From the kill until the cluster said that the node is down. */
+  readonly noticed: Promise<Millis>;
 }
 
 export interface JobRun {
@@ -77,12 +83,20 @@ async function killInTheMiddle(cluster: DemoCluster, id: string): Promise<Crash 
   if (victim === undefined) return undefined;
   victim.kill();
   const at = performance.now();
+  const noticed = untilNoticed(cluster, at);
+  // Whoever waits for it hears of its failure; nobody may, when the demo is stopped.
+  noticed.catch(() => undefined);
   // The proof that it was in the middle: the job still runs now that the node is dead.
   const after = await cluster.client.job(id);
   const tasks = runs(view.tasks, victim).map((task) => task.id);
-  if (after.state !== "running")
-    return { victim, mapsDone: maps.total, mapsTotal: maps.total, tasks, at };
-  return { victim, mapsDone: maps.done, mapsTotal: maps.total, tasks, at };
+  const late = after.state !== "running";
+  return { victim, mapsDone: maps.done, mapsTotal: maps.total, tasks, late, at, noticed };
+}
+
+async function untilNoticed({ client, nodes, signal }: DemoCluster, at: Millis): Promise<Millis> {
+  const noticed = async (): Promise<boolean> => (await client.status()).nodes.up < nodes.length;
+  await until(noticed, "a node that is down", NOTICE_MS, signal);
+  return performance.now() - at;
 }
 
 const runs = (tasks: readonly TaskRow[], node: ChildNode): TaskRow[] =>

@@ -95,7 +95,7 @@ export class DemoScreen {
 
   /** Leaves the screen as a shell wants it. */
   clear(): void {
-    if (!this.live) return;
+    if (this.drawn === 0) return;
     this.out.write(this.eraser() + SHOW_CURSOR);
     this.drawn = 0;
     this.drawnAt = 0;

@@ -120,8 +120,7 @@ function showCost(screen: DemoScreen, calm: JobRun, run: JobRun, healed: Healing
   screen.print(
     `    ${showMillis(more)} more than in peace (${showMillis(run.ms)}, ${showMillis(calm.ms)})`,
   );
-  if (healed.noticed > 0)
-    screen.print(`    the cluster knew by ${showMillis(healed.noticed)} after it`);
+  screen.print(`    ${showMillis(healed.noticed)} until the cluster knew that the node was down`);
   screen.print("    no word, no file");
 }
 
