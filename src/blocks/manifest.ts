@@ -167,7 +167,7 @@ export function blocksInRange(manifest: Manifest, from: Bytes, to: Bytes): Block
   let start = 0;
   for (const block of manifest.blocks) {
     const end = start + block.length;
-    if (start < to && end > from) {
+    if (from < to && start < to && end > from) {
       ranges.push({ block, from: Math.max(0, from - start), to: Math.min(to, end) - start });
     }
     start = end;

@@ -44,7 +44,6 @@ interface Host {
 
 interface Event {
   readonly at: Millis;
-  readonly order: number;
   readonly run: () => void;
 }
 
@@ -56,9 +55,8 @@ export class RepairCluster {
   readonly #random: Random;
   readonly #options: Partial<RepairOptions>;
   #loss: number;
-  #wanted: WantedBlock[] = [];
-  #events: Event[] = [];
-  #order = 0;
+  readonly #wanted: WantedBlock[] = [];
+  readonly #events: Event[] = [];
 
   constructor(random: Random, size: number, options: Partial<RepairOptions> = {}, loss = 0) {
     this.#random = random;
@@ -149,10 +147,9 @@ export class RepairCluster {
   run(duration: Millis): void {
     const end = this.now + duration;
     for (;;) {
-      this.#events.sort((a, b) => a.at - b.at || a.order - b.order);
-      const next = this.#events[0];
+      const next = this.#events.at(-1);
       if (next === undefined || next.at > end) break;
-      this.#events.shift();
+      this.#events.pop();
       this.now = next.at;
       next.run();
     }
@@ -160,7 +157,15 @@ export class RepairCluster {
   }
 
   #at(delay: Millis, run: () => void): void {
-    this.#events.push({ at: this.now + delay, order: this.#order++, run });
+    const at = this.now + delay;
+    // The next event is the last of the list; of one moment, the one pushed first.
+    let [low, high] = [0, this.#events.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#events[middle]?.at ?? 0) > at) low = middle + 1;
+      else high = middle;
+    }
+    this.#events.splice(low, 0, { at, run });
   }
 
   #hostOf(id: NodeId): Host {

@@ -1,143 +1,157 @@
 /**
- * Balances one level of a partition table in the making: level R is the set of the first R hosts of every row. A row and
- * its hosts are a bipartite graph with given degrees, so every imbalance has an augmenting path: host h gives a row to
- * k, which gives another to m, and so on (Ford and Fulkerson, 1956). Paths that bring back what was there before cost
- * nothing, others one move per row; the cheapest is taken.
- *
- * The levels are done from the last to the first: the last exchanges hosts, the others only reorder a row, so that what is
- * right at a higher level stays right.
+ * Balances one level of a partition table in the making: the columns before stand, this one is exchanged. Rows and hosts
+ * are a bipartite graph with given degrees, so every imbalance has an augmenting path: host h gives a row to k, which gives
+ * another to m, and so on (Ford and Fulkerson, 1956). The cheapest path is taken (Dial, 1969); what is cheap is what moves
+ * little data at this level, and then at the levels to come.
  */
 import { assert } from "../base/errors.ts";
-
-export interface Draft {
-  readonly partitions: number;
-  readonly depth: number;
-  readonly hosts: number;
-  readonly zoneOf: Int32Array;
-  /** By level - 1: hosts of one zone allowed among the first so many. */
-  readonly zoneLimits: readonly number[];
-  /** By level - 1: what each host is due. */
-  readonly dues: readonly (readonly number[])[];
-  /** By level - 1: what each host has. Kept by {@link put}. */
-  readonly counts: readonly Int32Array[];
-  /** partitions x depth host indices, -1 for a hole. */
-  readonly rows: Int32Array;
-  /** The previous table, the same way. */
-  readonly old: Int32Array;
-}
-
-/** A cell of the table; hot loops know their bounds. */
-export const at = (cells: Int32Array | Uint32Array, index: number): number =>
-  cells[index] as number;
-
-/** Writes one cell and keeps the counts. */
-export function put(draft: Draft, row: number, position: number, host: number): void {
-  const cell = row * draft.depth + position;
-  const before = at(draft.rows, cell);
-  draft.rows[cell] = host;
-  for (let level = position; level < draft.depth; level++) {
-    const counts = draft.counts[level];
-    assert(counts !== undefined, "one count per level");
-    if (before >= 0) counts[before] = at(counts, before) - 1;
-    counts[host] = at(counts, host) + 1;
-  }
-}
+import {
+  at,
+  type Draft,
+  leavesRoom,
+  mayStand,
+  put,
+  shutsTwinsOut,
+  wasThere,
+  zoneMayStand,
+} from "./claim-draft.ts";
 
 /** Rounding of dues that are whole but for the floating point. */
 const SLACK = 1e-6;
 
 interface Level {
   readonly draft: Draft;
-  readonly level: number;
+  readonly column: number;
   readonly counts: Int32Array;
+  readonly due: readonly number[];
   readonly least: Int32Array;
   readonly most: Int32Array;
-  readonly due: readonly number[];
+  /** Rows that name each host in this column. */
+  readonly rowsOf: readonly Set<number>[];
 }
 
-/** Brings every host's count between its due rounded down and up, as far as there are paths. */
-export function balanceLevel(draft: Draft, level: number): void {
-  const due = draft.dues[level - 1] ?? [];
-  const counts = draft.counts[level - 1];
+/** Brings every host's count over the columns up to this one between its due rounded down and up, as far as paths go. */
+export function balanceColumn(draft: Draft, column: number): void {
+  const due = draft.dues[column] ?? [];
+  const counts = draft.counts[column];
   assert(counts !== undefined, "one count per level");
-  const view: Level = {
-    draft,
-    level,
-    counts,
-    due,
-    least: Int32Array.from(due, (d) => Math.floor(d + SLACK)),
-    most: Int32Array.from(due, (d) => Math.ceil(d - SLACK)),
-  };
-  // Each path lowers the total distance from the bounds by one, so this ends.
-  while (improve(view));
+  const rowsOf = due.map(() => new Set<number>());
+  for (let row = 0; row < draft.partitions; row++) {
+    rowsOf[at(draft.rows, row * draft.depth + column)]?.add(row);
+  }
+  const { tolerance } = draft;
+  const least = Int32Array.from(due, (d) => Math.min(d + SLACK, Math.ceil(d * (1 - tolerance))));
+  const most = Int32Array.from(due, (d) => Math.max(Math.ceil(d - SLACK), d * (1 + tolerance)));
+  const level = { draft, column, counts, due, rowsOf, least, most };
+  // Each path lowers the total distance from the bounds, so this ends.
+  while (improve(level));
+  settleTwins(level);
 }
 
-function improve(view: Level): boolean {
-  const { counts, least, most, draft } = view;
+/** Exchanges columns with rows that name both twins until no more rows name neither than may (see {@link Draft.twins}). */
+function settleTwins(level: Level): void {
+  const { draft, column } = level;
+  const { twins } = draft;
+  if (twins === undefined || column !== draft.depth - 2) return;
+  for (let row = 0; row < draft.partitions && twins.spare < 0; row++) {
+    const host = at(draft.rows, row * draft.depth + column);
+    if (!shutsTwinsOut(draft, row, column, host)) continue;
+    const other = partnerOf(level, row, host);
+    if (other === undefined) continue;
+    put(draft, row, column, at(draft.rows, other * draft.depth + column));
+    put(draft, other, column, host);
+  }
+}
+
+/** The cheapest row to exchange the column with: it gives a twin, and has one left. */
+function partnerOf(level: Level, row: number, host: number): number | undefined {
+  const { draft, column } = level;
+  let best: number | undefined;
+  let bestPrice = Number.POSITIVE_INFINITY;
+  for (let other = 0; other < draft.partitions; other++) {
+    const twin = at(draft.rows, other * draft.depth + column);
+    if (draft.twins?.marked[twin] !== 1 || shutsTwinsOut(draft, other, column, host)) continue;
+    if (!mayStand(draft, row, column, twin) || !mayStand(draft, other, column, host)) continue;
+    const cost = price(level, row, host, twin) + price(level, other, twin, host);
+    if (cost < bestPrice) [best, bestPrice] = [other, cost];
+  }
+  return best;
+}
+
+function improve(level: Level): boolean {
+  const { counts, least, most, draft } = level;
   const over: number[] = [];
   const above: number[] = [];
   const under = new Uint8Array(draft.hosts);
   const below = new Uint8Array(draft.hosts);
   for (let host = 0; host < draft.hosts; host++) {
-    if (at(counts, host) > at(most, host)) over.push(host);
-    if (at(counts, host) > at(least, host)) above.push(host);
-    if (at(counts, host) < at(least, host)) under[host] = 1;
-    if (at(counts, host) < at(most, host)) below[host] = 1;
+    const count = at(counts, host);
+    if (count > at(most, host)) over.push(host);
+    if (count > at(least, host)) above.push(host);
+    if (count < at(least, host)) under[host] = 1;
+    if (count < at(most, host)) below[host] = 1;
   }
   const lacking = under.includes(1);
-  if (over.length === 0 && !lacking) return false;
-  return (
-    (lacking && shift(view, over, under)) ||
-    shift(view, over, below) ||
-    (lacking && shift(view, above, under))
-  );
+  if (lacking && (shift(level, over, under) || shift(level, above, under))) return true;
+  return shift(level, over, below);
 }
 
 /** Finds and applies one path from a host of `from` to one marked in `to`. */
-function shift(view: Level, from: readonly number[], to: Uint8Array): boolean {
+function shift(level: Level, from: readonly number[], to: Uint8Array): boolean {
   if (from.length === 0) return false;
-  const excess = (host: number): number => at(view.counts, host) - (view.due[host] ?? 0);
+  const excess = (host: number): number => at(level.counts, host) - (level.due[host] ?? 0);
   const sources = from.toSorted((a, b) => excess(b) - excess(a) || a - b);
-  const rowsOf = rowsByHost(view);
-  for (const costs of [true, false]) {
-    const path = findPath(view, rowsOf, sources, to, costs);
-    if (path === undefined) return false;
-    if (apply(view, rowsOf, path)) return true;
+  const path = cheapestPath(level, sources, to);
+  if (path === undefined) return false;
+  for (let i = 0; i + 1 < path.length; i++) {
+    exchange(level, path[i] as number, path[i + 1] as number);
   }
-  return false;
+  return true;
 }
 
-/** Rows that name each host within the level. */
-function rowsByHost(view: Level): number[][] {
-  const { draft, level } = view;
-  const rowsOf: number[][] = Array.from({ length: draft.hosts }, () => []);
-  for (let row = 0; row < draft.partitions; row++) {
-    for (let i = 0; i < level; i++) rowsOf[at(draft.rows, row * draft.depth + i)]?.push(row);
-  }
-  return rowsOf;
+const fits = ({ draft, column }: Level, row: number, host: number): boolean =>
+  mayStand(draft, row, column, host) && leavesRoom(draft, row, column, host);
+
+/** A copy more to make at this level; a host that the row did not have at all, so a copy more at deeper levels. */
+const MOVE = 2;
+const STRANGER = 1;
+const DEAREST = MOVE + STRANGER;
+
+/** What it costs that `taker` replaces `host` in the row. */
+function price(level: Level, row: number, host: number, taker: number): number {
+  const { draft, column } = level;
+  if (wasThere(draft, row, column + 1, taker)) return 0;
+  const stranger = wasThere(draft, row, draft.depth, taker) ? 0 : STRANGER;
+  return stranger + (wasThere(draft, row, column + 1, host) ? MOVE : 0);
 }
 
-/** Breadth first, all free edges of a cost before the edges that cost one more. */
-function findPath(
-  view: Level,
-  rowsOf: readonly (readonly number[])[],
+interface Search {
+  readonly cost: Int32Array;
+  readonly parent: Int32Array;
+  /** Hosts reached, by cost. */
+  readonly waves: number[][];
+}
+
+function cheapestPath(
+  level: Level,
   sources: readonly number[],
   to: Uint8Array,
-  costs: boolean,
 ): number[] | undefined {
-  const parent = new Int32Array(view.draft.hosts).fill(-2);
-  for (const host of sources) parent[host] = -1;
-  let wave = [...sources];
-  while (wave.length > 0) {
-    const settled: number[] = [];
+  const { hosts } = level.draft;
+  const search: Search = {
+    cost: new Int32Array(hosts).fill(DEAREST * hosts + 1),
+    parent: new Int32Array(hosts).fill(-1),
+    waves: [[...sources]],
+  };
+  for (const host of sources) search.cost[host] = 0;
+  for (let cost = 0; cost < search.waves.length; cost++) {
+    const wave = search.waves[cost] ?? [];
     for (let i = 0; i < wave.length; i++) {
       const host = wave[i] as number;
-      if (to[host] === 1) return trace(parent, host);
-      settled.push(host);
-      reach(view, rowsOf[host] ?? [], host, parent, wave, costs ? "free" : "any");
+      if (at(search.cost, host) !== cost) continue;
+      if (to[host] === 1) return trace(search.parent, host);
+      relax(level, search, host);
     }
-    wave = [];
-    for (const host of settled) reach(view, rowsOf[host] ?? [], host, parent, wave, "any");
   }
   return undefined;
 }
@@ -148,121 +162,55 @@ function trace(parent: Int32Array, end: number): number[] {
   return path;
 }
 
-/** Adds to `found` the hosts, not reached before, that can take one of the rows from `host`. */
-function reach(
-  view: Level,
-  rows: readonly number[],
-  host: number,
-  parent: Int32Array,
-  found: number[],
-  which: "free" | "any",
-): void {
-  const { draft, level } = view;
-  let open: number[] | undefined;
-  for (const row of rows) {
-    const visit = (taker: number): void => {
-      if (taker < 0 || at(parent, taker) !== -2 || !mayReplace(view, row, host, taker)) return;
-      if (which === "free" && moves(view, row, host, taker) > 0) return;
-      parent[taker] = host;
-      found.push(taker);
-    };
-    if (level < draft.depth) {
-      visit(at(draft.rows, row * draft.depth + level));
-    } else if (which === "free" && wasThere(view, row, host)) {
-      for (let i = 0; i < level; i++) visit(at(draft.old, row * draft.depth + i));
-    } else {
-      open = (open ?? [...parent.keys()]).filter((taker) => at(parent, taker) === -2);
-      if (open.length === 0) return;
-      for (const taker of open) visit(taker);
-    }
+/** Reaches the hosts that can take one of the rows from `host`. */
+function relax(level: Level, search: Search, host: number): void {
+  const { draft, column } = level;
+  const cost = at(search.cost, host);
+  const visit = (row: number, taker: number): void => {
+    if (taker < 0 || taker === host || at(search.cost, taker) <= cost) return;
+    const total = cost + price(level, row, host, taker);
+    if (total >= at(search.cost, taker) || !fits(level, row, taker)) return;
+    search.cost[taker] = total;
+    search.parent[taker] = host;
+    while (search.waves.length <= total) search.waves.push([]);
+    search.waves[total]?.push(taker);
+  };
+  // Strangers to a row: with each kind of row (its zones so far, what it costs), only those still without a cheaper path.
+  const open = new Map<number, number[]>();
+  for (const row of level.rowsOf[host] ?? []) {
+    for (let i = 0; i < draft.depth; i++) visit(row, at(draft.old, row * draft.depth + i));
+    const moves = wasThere(draft, row, column + 1, host) ? MOVE : 0;
+    const kind = zonesBefore(draft, row, column) * DEAREST + moves;
+    const dearer = (taker: number): boolean => at(search.cost, taker) > cost + moves + STRANGER;
+    const takers =
+      open.get(kind) ??
+      [...search.cost.keys()].filter((k) => dearer(k) && zoneMayStand(draft, row, column, k));
+    for (const taker of takers) visit(row, taker);
+    open.set(kind, takers.filter(dearer));
   }
 }
 
-/** Whether the row may name `taker` in place of `host` within the level: not twice, and its zone not too often. */
-function mayReplace(view: Level, row: number, host: number, taker: number): boolean {
-  const { draft, level } = view;
-  const first = row * draft.depth;
-  let sameZone = 0;
-  let there = false;
-  for (let i = 0; i < level; i++) {
-    const other = at(draft.rows, first + i);
-    if (other === taker) return false;
-    if (other === host) there = true;
-    else if (at(draft.zoneOf, other) === at(draft.zoneOf, taker)) sameZone++;
+/** The zones of the columns before this one, as one number. */
+function zonesBefore(draft: Draft, row: number, column: number): number {
+  let zones = 0;
+  for (let i = 0; i < column; i++) {
+    zones = zones * draft.hosts + at(draft.zoneOf, at(draft.rows, row * draft.depth + i));
   }
-  const swaps = level === draft.depth || at(draft.rows, first + level) === taker;
-  return there && swaps && sameZone < (draft.zoneLimits[level - 1] ?? 0);
+  return zones;
 }
 
-function wasThere(view: Level, row: number, host: number): boolean {
-  const first = row * view.draft.depth;
-  for (let i = 0; i < view.level; i++) if (at(view.draft.old, first + i) === host) return true;
-  return false;
-}
-
-/** Copies that the exchange adds to (1), leaves alone (0) or takes off (-1) what must move. */
-const moves = (view: Level, row: number, host: number, taker: number): number =>
-  (wasThere(view, row, host) ? 1 : 0) - (wasThere(view, row, taker) ? 1 : 0);
-
-/** Exchanges along the path; when a step has no row left (two steps shared one), takes all back. */
-function apply(
-  view: Level,
-  rowsOf: readonly (readonly number[])[],
-  path: readonly number[],
-): boolean {
-  const undo: (readonly [row: number, host: number, taker: number])[] = [];
-  for (let i = 0; i + 1 < path.length; i++) {
-    const [host, taker] = [path[i] as number, path[i + 1] as number];
-    const row = bestRow(view, rowsOf[host] ?? [], host, taker);
-    if (row === undefined) {
-      for (const [r, h, t] of undo.reverse()) exchange(view, r, t, h);
-      return false;
-    }
-    exchange(view, row, host, taker);
-    undo.push([row, host, taker]);
+/** `taker` gets the row of `host` that is cheapest, and among those the one that suits the deeper levels best. */
+function exchange(level: Level, host: number, taker: number): void {
+  const { draft, column } = level;
+  let best = -1;
+  let bestPrice = Number.POSITIVE_INFINITY;
+  for (const row of level.rowsOf[host] ?? []) {
+    const cost = price(level, row, host, taker);
+    if (cost >= bestPrice || !fits(level, row, taker)) continue;
+    [best, bestPrice] = [row, cost];
   }
-  return true;
-}
-
-function positionIn(view: Level, row: number, host: number): number {
-  const first = row * view.draft.depth;
-  return view.draft.rows.subarray(first, first + view.draft.depth).indexOf(host);
-}
-
-/** `taker` in the place of `host`; below the last level the two change places. */
-function exchange(view: Level, row: number, host: number, taker: number): void {
-  const { draft, level } = view;
-  const position = positionIn(view, row, host);
-  if (level < draft.depth) put(draft, row, positionIn(view, row, taker), host);
-  put(draft, row, position, taker);
-}
-
-/** Of the rows that the step may use: the one with the fewest moves, then the best for the levels below. */
-function bestRow(
-  view: Level,
-  rows: readonly number[],
-  host: number,
-  taker: number,
-): number | undefined {
-  let best: number | undefined;
-  let bestScore = Number.NEGATIVE_INFINITY;
-  for (const row of rows) {
-    if (!mayReplace(view, row, host, taker)) continue;
-    const gain = levelGain(view, positionIn(view, row, host), host, taker);
-    const score = gain - moves(view, row, host, taker) * 1e6;
-    if (score > bestScore) [best, bestScore] = [row, score];
-  }
-  return best;
-}
-
-/** How much the levels below come nearer to their dues when `taker` gets the place of `host`. */
-function levelGain(view: Level, position: number, host: number, taker: number): number {
-  const { draft, level } = view;
-  let gain = 0;
-  for (let below = position + 1; below < level; below++) {
-    const due = draft.dues[below - 1] ?? [];
-    const counts = draft.counts[below - 1] ?? view.counts;
-    gain += at(counts, host) - (due[host] ?? 0) + (due[taker] ?? 0) - at(counts, taker);
-  }
-  return gain;
+  assert(best >= 0, "a path goes along rows");
+  put(draft, best, column, taker);
+  level.rowsOf[host]?.delete(best);
+  level.rowsOf[taker]?.add(best);
 }
