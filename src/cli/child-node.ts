@@ -41,8 +41,12 @@ rm -rf -- "$1"
 export interface ChildNodeOptions {
   readonly name: string;
   readonly slots?: number;
-  /** Join token; without it the node founds a cluster. */
+  /** Join token; without it the node founds a cluster, or takes up the one that its data is of. */
   readonly join?: string;
+  /** HOST:PORT for other nodes; else a free port. */
+  readonly listen?: string;
+  /** Beside this process's own. */
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /** What `up --json` says when the node serves, with the way to end it. */
@@ -80,7 +84,7 @@ export class ChildNodes {
 
   /** @throws the code that the node ended with, or not-reachable */
   async start(options: ChildNodeOptions): Promise<ChildNode> {
-    const child = this.spawn(RINGFOLD, upArguments(this.dir, options));
+    const child = this.spawn(RINGFOLD, upArguments(this.dir, options), options.env);
     child.stdin?.on("error", ignore);
     child.stdin?.end(options.join);
     const { pid = 0 } = child;
@@ -128,9 +132,10 @@ export class ChildNodes {
 
 const ignore = (): void => {};
 
-function upArguments(dir: string, { name, slots, join: token }: ChildNodeOptions): string[] {
+function upArguments(dir: string, options: ChildNodeOptions): string[] {
+  const { name, slots, join: token, listen = "127.0.0.1:0" } = options;
   const args = ["up", "--json", "--data", join(dir, name), "--name", name];
-  args.push("--listen", "127.0.0.1:0", "--http", "127.0.0.1:0");
+  args.push("--listen", listen, "--http", "127.0.0.1:0");
   if (slots !== undefined) args.push("--slots", String(slots));
   // The token is a secret: it goes through standard input, where no other user can look.
   if (token !== undefined) args.push("--join", "-");

@@ -1,0 +1,79 @@
+/** A job on a cluster of real nodes, with something done to the cluster at a moment of its progress. */
+import { join } from "node:path";
+import type { JobView } from "../../src/contract/job-view.ts";
+import { bundleJob } from "../../src/node/hosts/bundle-job.ts";
+import type { Cluster, SubmitOptions } from "../../src/sdk/client.ts";
+import { ROOT } from "./readme.ts";
+import { sortedLines } from "./texts.ts";
+
+/** Something happens as soon as this share of all tasks is done: 0 at once, 0.9 near the end. */
+export interface Moment {
+  readonly share: number;
+  readonly act: (view: JobView) => void | Promise<void>;
+}
+
+export interface JobDone {
+  readonly view: JobView;
+  /** As `sortedLines`. */
+  readonly lines: readonly string[];
+  /** The share of the tasks that was done when the moment came; undefined when it did not. */
+  readonly acted: number | undefined;
+}
+
+const bundles = new Map<string, Promise<Uint8Array>>();
+
+/** The bytes of an example's bundle. */
+export function exampleBundle(example: string): Promise<Uint8Array> {
+  const known = bundles.get(example);
+  if (known !== undefined) return known;
+  const made = bundleJob(join(ROOT, "examples", example)).then(({ bytes }) => bytes);
+  bundles.set(example, made);
+  return made;
+}
+
+export async function submitExample(
+  client: Cluster,
+  example: string,
+  options: SubmitOptions,
+): Promise<string> {
+  const bundle = await client.putBundle(await exampleBundle(example));
+  return (await client.submit(bundle, options)).id;
+}
+
+/** Submits an example's job and follows it to its end. @throws when it does not end well */
+export async function runExample(
+  client: Cluster,
+  example: string,
+  options: SubmitOptions,
+  moment?: Moment,
+): Promise<JobDone> {
+  return followJob(client, await submitExample(client, example, options), moment);
+}
+
+export async function followJob(client: Cluster, id: string, moment?: Moment): Promise<JobDone> {
+  let acted: number | undefined;
+  let doing: void | Promise<void> = undefined;
+  let last: JobView | undefined;
+  for await (const view of client.watch(id)) {
+    last = view;
+    const share = shareDone(view);
+    if (moment === undefined || acted !== undefined || share < moment.share) continue;
+    if (view.state !== "running") break;
+    acted = share;
+    doing = moment.act(view);
+  }
+  await doing;
+  if (last?.state !== "done") throw new Error(`${id} ended so: ${JSON.stringify(last)}`);
+  return { view: last, lines: sortedLines(await output(client, last)), acted };
+}
+
+export async function output(client: Cluster, view: JobView): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of client.results(view)) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+export function shareDone({ phases }: JobView): number {
+  const sum = (of: "done" | "total"): number => phases.reduce((all, phase) => all + phase[of], 0);
+  return sum("total") === 0 ? 0 : sum("done") / sum("total");
+}
