@@ -73,7 +73,7 @@ export async function intruder(address: string, identity = newIdentity()): Promi
     rejectUnauthorized: false,
   });
   socket.on("error", () => undefined);
-  await once(socket, "secureConnect");
+  await Promise.race(["secureConnect", "close"].map((event) => once(socket, event)));
   return socket;
 }
 

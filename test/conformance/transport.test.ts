@@ -75,10 +75,12 @@ describe("requests", () => {
   it("T3: end at their deadline, and the handler's signal is aborted", async () => {
     const [a, b] = [await control(), await control()];
     const aborted = Promise.withResolvers<void>();
+    b.transport.handle("echo", async ({ text }) => ({ text }));
     b.transport.handle("wait", async (_, from) => {
       from.signal.addEventListener("abort", () => aborted.resolve());
       await aborted.promise;
     });
+    await a.transport.request(b.at, "echo", { text: "the connection is there" }, soon);
     const late = a.transport.request(b.at, "wait", undefined, { deadline: 30 });
     await expect(late).rejects.toMatchObject({ code: "deadline" });
     await aborted.promise;

@@ -15,6 +15,7 @@ import type { BulkBytes } from "./transport.ts";
 
 const INBOUND_HIGH: Bytes = 1024 * 1024;
 const INBOUND_LOW: Bytes = 256 * 1024;
+const SLAB: Bytes = 256 * 1024;
 const OUTBOUND_HIGH: Bytes = 1024 * 1024;
 
 interface Waiting {
@@ -35,6 +36,9 @@ export class BulkPipe implements BulkBytes {
   readonly #timer: NodeJS.Timeout;
   readonly #inbound: Uint8Array[] = [];
   #inboundBytes: Bytes = 0;
+  /** Where bytes that must be copied are gathered. */
+  #slab: Uint8Array = Buffer.alloc(0);
+  #slabUsed: Bytes = 0;
   #paused = false;
   #ended = false;
   /** Left of what may be dropped unread; undefined: nothing is dropped. */
@@ -163,12 +167,14 @@ export class BulkPipe implements BulkBytes {
   }
 
   onData(piece: Uint8Array): void {
+    if (this.#ended) throw new RingfoldError("protocol", "bytes came after their end");
     this.#timer.refresh();
     if (this.#dropping !== undefined) return this.#onDropped(piece.length);
     const target = this.#target;
     const rest = target === undefined ? piece : fill(target, piece);
     if (rest.length > 0) {
-      this.#inbound.push(rest);
+      if (this.link.reusesChunks) this.#copy(rest);
+      else this.#inbound.push(rest);
       this.#inboundBytes += rest.length;
       if (this.#inboundBytes > INBOUND_HIGH) this.#pause(true);
     }
@@ -181,6 +187,7 @@ export class BulkPipe implements BulkBytes {
 
   /** The other side's end mark. */
   onEnd(): void {
+    if (this.#ended) throw new RingfoldError("protocol", "a second end came");
     this.#ended = true;
     this.#wakeReader();
     this.#checkDone();
@@ -198,6 +205,26 @@ export class BulkPipe implements BulkBytes {
     if (this.#done) return;
     this.#fail(error);
     this.#finish();
+  }
+
+  /** Keeps bytes whose place is about to be used again: gathered, so that a slow reader gets few large pieces. */
+  #copy(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) {
+      if (this.#slabUsed === this.#slab.length) {
+        this.#slab = Buffer.allocUnsafeSlow(SLAB);
+        this.#slabUsed = 0;
+      }
+      const from = this.#slabUsed;
+      const part = bytes.subarray(at, at + this.#slab.length - from);
+      this.#slab.set(part, from);
+      this.#slabUsed = from + part.length;
+      at += part.length;
+      const last = this.#inbound.at(-1);
+      const joins = last?.buffer === this.#slab.buffer && last.byteOffset + last.length === from;
+      if (joins) this.#inbound.pop();
+      const start = joins ? last.byteOffset : from;
+      this.#inbound.push(this.#slab.subarray(start, this.#slabUsed));
+    }
   }
 
   #onDropped(length: Bytes): void {

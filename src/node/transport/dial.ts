@@ -1,5 +1,6 @@
 /** The TLS half of a dial: a socket whose other end has proven the key that was meant, or an error. */
 import type { KeyObject } from "node:crypto";
+import type { OnReadOpts } from "node:net";
 import type { ConnectionOptions, SecureContext, TLSSocket } from "node:tls";
 import { connect } from "node:tls";
 import { RingfoldError } from "../../base/errors.ts";
@@ -7,25 +8,31 @@ import type { Bytes, Millis, NodeId } from "../../base/ids.ts";
 import { parseHostPort } from "../../wire/address.ts";
 import { nodeIdOfKey } from "../identity/certificate.ts";
 import { short } from "./hello.ts";
+import type { Dialled } from "./link.ts";
 import type { PeerAddress } from "./transport.ts";
 
 /** How much a socket buffers before it says stop. */
 export const HIGH_WATER: Bytes = 1024 * 1024;
+
+/** A few TLS records of 16 KiB. */
+const READ_BUFFER: Bytes = 64 * 1024;
 
 /** @throws RingfoldError `peer-unreachable` */
 export function dialTls(
   context: SecureContext,
   to: PeerAddress,
   deadline: Millis,
+  dialled: Dialled,
   track: (socket: TLSSocket) => void,
 ): Promise<TLSSocket> {
   const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
-  const options: ConnectionOptions & { highWaterMark: Bytes } = {
+  const options: ConnectionOptions & SocketReading = {
     ...parseHostPort(to.address),
     secureContext: context,
     rejectUnauthorized: false,
     checkServerIdentity: () => undefined,
     highWaterMark: HIGH_WATER,
+    ...(dialled.reusesChunks ? { onread: readInto(dialled) } : {}),
   };
   const socket = connect(options);
   track(socket);
@@ -45,6 +52,21 @@ export function dialTls(
   socket.once("error", onError).once("close", onClose).once("secureConnect", onSecure);
   return promise;
 }
+
+/** Options of node:net that node:tls passes on, and its types leave out. */
+interface SocketReading {
+  readonly highWaterMark: Bytes;
+  readonly onread?: OnReadOpts;
+}
+
+const readInto = (dialled: Dialled): OnReadOpts => ({
+  buffer: Buffer.allocUnsafeSlow(READ_BUFFER),
+  callback: (length, buffer) => {
+    // Nothing is sent to a dialler before it said hello: without a taker there is nothing to lose.
+    dialled.onChunk?.(buffer.subarray(0, length));
+    return true;
+  },
+});
 
 /** The node of the key that the other end of a TLS socket has proven to hold. */
 export function provenNode(socket: TLSSocket): NodeId | undefined {

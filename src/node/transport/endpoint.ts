@@ -16,7 +16,7 @@ import type { Identity } from "../identity/identity.ts";
 import { dialTls, HIGH_WATER, provenNode, unreachable } from "./dial.ts";
 import type { Hello } from "./hello.ts";
 import { helloFault, helloSchema, short } from "./hello.ts";
-import type { LinkReceiver } from "./link.ts";
+import type { Dialled, LinkReceiver } from "./link.ts";
 import { Link } from "./link.ts";
 import { PeerTable } from "./peer-table.ts";
 import type { CloseReason, PeerAddress } from "./transport.ts";
@@ -52,6 +52,8 @@ export interface EndpointUser {
   receive(link: Link): LinkReceiver;
   /** Strangers may connect, to call open methods. */
   readonly strangers: boolean;
+  /** Dialled connections are read through one buffer: the receiver copies what it keeps. */
+  readonly reusesChunks: boolean;
   /** Silent connections are ended. */
   readonly watchSilence: boolean;
 }
@@ -140,10 +142,10 @@ export class Endpoint {
   async dial(to: PeerAddress): Promise<Link> {
     this.#refuseWhenClosing(to);
     this.peers.counts.dials++;
-    const socket = await dialTls(this.#context, to, this.#helloDeadline, (made) =>
-      this.#track(made),
-    );
-    const { link, known } = this.#introduce(socket, to.node, true);
+    const dialled: Dialled = { reusesChunks: this.#user.reusesChunks, onChunk: undefined };
+    const track = (socket: TLSSocket): void => this.#track(socket);
+    const socket = await dialTls(this.#context, to, this.#helloDeadline, dialled, track);
+    const { link, known } = this.#introduce(socket, to.node, dialled);
     link.sayHello(this.#hello());
     await known;
     return link;
@@ -199,17 +201,16 @@ export class Endpoint {
       socket.destroy();
       return;
     }
-    const { link, known } = this.#introduce(socket, node, false);
+    const { known } = this.#introduce(socket, node, undefined);
     const settled = (): void => {
       this.#strangers--;
     };
     known.then(settled, settled);
     this.peers.counts.accepted++;
-    void link;
   }
 
   /** A link that waits for hello, and the promise of it. */
-  #introduce(socket: TLSSocket, node: NodeId, dialled: boolean): Introduction {
+  #introduce(socket: TLSSocket, node: NodeId, dialled: Dialled | undefined): Introduction {
     const { promise: known, resolve, reject } = Promise.withResolvers<void>();
     const link = new Link(socket, node, dialled, {
       onHello: (_, payload) => {

@@ -54,6 +54,7 @@ class TlsBulk implements BulkTransport {
     this.#endpoint = await Endpoint.listen(this.#options, {
       receive: (link) => this.#receive(link),
       strangers: false,
+      reusesChunks: true,
       watchSilence: false,
     });
   }

@@ -57,6 +57,7 @@ class TlsTransport<T extends MethodTable> implements Transport<T> {
     this.#endpoint = await Endpoint.listen(this.#options, {
       receive: (link) => this.#receive(link),
       strangers: Object.values(this.#methods).some((method) => method.open === true),
+      reusesChunks: false,
       watchSilence: true,
     });
   }
