@@ -20,8 +20,12 @@ export interface DataProcess {
 /** libuv's threads write, read and sync: more of them than the default 4 keep several syncs in flight. */
 const THREADS = "8";
 const PATIENCE: Millis = 2000;
-/** Its bulk is in buffers; a large young generation would only be resident memory. */
-const MEMORY_FLAGS = ["--max-semi-space-size=4"];
+/**
+ * Its bulk is in buffers; a large young generation would only be resident memory. The heap itself is small, so that V8 would
+ * mark it whole for each 20 MiB of dead buffers: with room to grow to four times its size it does so a fifth as often
+ * (measured on put and get of 256 MiB: 19 marks instead of 107, a fifth less CPU, the same peak).
+ */
+const MEMORY_FLAGS = ["--max-semi-space-size=4", "--heap-growing-percent=300"];
 
 /** Without it each start would strip the types of every module anew: 20 MB and 200 ms. */
 const compileCache = (): NodeJS.ProcessEnv => {
