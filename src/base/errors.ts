@@ -123,10 +123,14 @@ export const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(ER
 /** Any thrown value as a note; what is not Trouble is a bug. */
 export function errorNote(thrown: unknown): ErrorNote {
   if (thrown instanceof RingfoldError) return { code: thrown.code, message: thrown.message };
-  return { code: "bug", message: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown) };
+  return {
+    code: "bug",
+    message: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown),
+  };
 }
 
-export const errorFromNote = (note: ErrorNote): RingfoldError => new RingfoldError(note.code, note.message);
+export const errorFromNote = (note: ErrorNote): RingfoldError =>
+  new RingfoldError(note.code, note.message);
 
 /** A promise of the code to itself was broken. Never caught except to end the process with a note. */
 export class InvariantError extends Error {

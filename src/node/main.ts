@@ -1,14 +1,15 @@
 /** A node: `startNode()` puts its parts together, in the order in which they need each other. */
-import { mkdirSync } from "node:fs";
+
 import { randomBytes } from "node:crypto";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { pino } from "pino";
 import { errorNote, RingfoldError } from "../base/errors.ts";
-import { ringId, type RingId } from "../base/ids.ts";
+import { type RingId, ringId } from "../base/ids.ts";
 import { type JoinToken, parseToken } from "../wire/token.ts";
 import { startControl } from "./control/control.ts";
-import { bindToRing, loadOrCreateIdentity, ringOf } from "./identity/identity.ts";
 import { lockDataDirectory } from "./identity/data-lock.ts";
+import { bindToRing, loadOrCreateIdentity, ringOf } from "./identity/identity.ts";
 import type { NodeOptions, RunningNode } from "./node-options.ts";
 
 /**
@@ -64,11 +65,13 @@ function openLog(dataDir: string) {
   const folder = join(dataDir, "log");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const level = process.env["RINGFOLD_LOG"] ?? "info";
-  return pino({ level, base: null }, pino.destination({
-    dest: join(folder, "node.log"),
-    append: true,
-    sync: true,
-    mode: 0o600,
-  }));
+  return pino(
+    { level, base: null },
+    pino.destination({
+      dest: join(folder, "node.log"),
+      append: true,
+      sync: true,
+      mode: 0o600,
+    }),
+  );
 }
-

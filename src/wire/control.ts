@@ -205,4 +205,3 @@ export const controlMethods = {
   events: { request: z.array(eventSchema).max(1000), response: nothing },
 } as const;
 export type ControlMethods = typeof controlMethods;
-

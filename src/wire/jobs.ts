@@ -180,4 +180,3 @@ export const jobInfoSchema: z.ZodType<JobInfo> = z.strictObject({
   replicas: replicasSchema,
   partitions: countSchema,
 });
-

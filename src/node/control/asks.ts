@@ -84,7 +84,9 @@ export class LeaderAsks implements Asks {
   async jobs(): Promise<JobRow[]> {
     const { jobs } = await this.#parts.catalog.query({ type: "jobs", limit: LISTED_JOBS });
     const { coordinator } = this.#parts;
-    return jobs.map((job) => jobRowOf(job, coordinator.progress(job.id), this.#around(job, new Map())));
+    return jobs.map((job) =>
+      jobRowOf(job, coordinator.progress(job.id), this.#around(job, new Map())),
+    );
   }
 
   async job({ id, tasks, after, wait }: z.output<typeof watchSchema>): Promise<JobView> {
@@ -115,7 +117,12 @@ export class LeaderAsks implements Asks {
         const to = addressOf(view, member.id);
         if (to === undefined || member.state === "down") return [];
         const logs = await transport
-          .request(to, "task-logs", { job, ...(task !== undefined && { task }) }, { deadline: LOG_DEADLINE })
+          .request(
+            to,
+            "task-logs",
+            { job, ...(task !== undefined && { task }) },
+            { deadline: LOG_DEADLINE },
+          )
           .catch(() => []);
         return logs.map((log) => ({ ...log, node }));
       }),
@@ -223,7 +230,9 @@ export class RemoteAsks implements Asks {
       return await this.#transport.request(leader, "ask", { call, argument }, { deadline });
     } catch (error) {
       if (error instanceof RingfoldError && error.code === "peer-unreachable") {
-        throw new RingfoldError("no-leader", "the catalog's leader does not answer", { cause: error });
+        throw new RingfoldError("no-leader", "the catalog's leader does not answer", {
+          cause: error,
+        });
       }
       throw error;
     }

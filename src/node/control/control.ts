@@ -149,7 +149,15 @@ class Control {
         incarnation: identity.incarnation,
       });
     this.#serve(transport, runner, keeper, leader);
-    const { api, gateway } = await this.#startGateway({ access, keeper, transport, hosts, leader, vitals, files });
+    const { api, gateway } = await this.#startGateway({
+      access,
+      keeper,
+      transport,
+      hosts,
+      leader,
+      vitals,
+      files,
+    });
     const announcement = this.#announcement(transport, keeper, gateway);
     this.#follow(transport, keeper, () => this.#announceAgain(transport, announcement));
     report.send = (told) => this.#report(transport, leader, told);
@@ -526,7 +534,9 @@ class Control {
     gateway: Gateway,
     api: NodeApi,
   ): Promise<RunningControl> {
-    const token = this.#readyForTokens() ? await api.joinToken({}).catch(() => undefined) : undefined;
+    const token = this.#readyForTokens()
+      ? await api.joinToken({}).catch(() => undefined)
+      : undefined;
     const name = this.#view.member(this.#self)?.name ?? this.#start.options.name;
     return {
       node: {

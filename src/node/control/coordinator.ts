@@ -10,7 +10,12 @@ import type { JobRecord, Opaque } from "../../catalog/records.ts";
 import type { JobProgress } from "../../jobs/job-progress.ts";
 import { type JobPlan, partName } from "../../jobs/plan.ts";
 import { Scheduler } from "../../jobs/scheduler.ts";
-import type { JobStats, PartOutput, SchedulerEffect, SchedulerInput } from "../../jobs/scheduler-events.ts";
+import type {
+  JobStats,
+  PartOutput,
+  SchedulerEffect,
+  SchedulerInput,
+} from "../../jobs/scheduler-events.ts";
 import type { AttemptKey, JobAttempt, TaskRecord } from "../../jobs/task.ts";
 import { holders } from "../../ring/holders.ts";
 import { checked } from "../../wire/cbor.ts";
@@ -38,7 +43,11 @@ export interface CoordinatorParts {
   readonly view: ViewHolder;
   readonly log: Logger;
   /** Something happened that people want to hear of. */
-  readonly tell: (kind: "job-done" | "job-failed" | "job-cancelled" | "task-retried" | "job-submitted", subject: string, text: string) => void;
+  readonly tell: (
+    kind: "job-done" | "job-failed" | "job-cancelled" | "task-retried" | "job-submitted",
+    subject: string,
+    text: string,
+  ) => void;
 }
 
 /** A job that runs, with what its orders need. */
@@ -114,7 +123,12 @@ export class Coordinator {
         return this.#feed({ type: "task-done", node, ...report.attempt, result: report.result });
       case "failed":
         this.#parts.log.info({ node, ...report.attempt, failure: report.failure }, "task failed");
-        return this.#feed({ type: "task-failed", node, ...report.attempt, failure: report.failure });
+        return this.#feed({
+          type: "task-failed",
+          node,
+          ...report.attempt,
+          failure: report.failure,
+        });
       case "progress":
         return this.#feed({ type: "task-progress", node, ...report.attempt, share: report.share });
       case "running":
@@ -168,7 +182,13 @@ export class Coordinator {
       const done = tasks.map((task) =>
         checked(
           taskRecordSchema,
-          { phase: task.stage, task: task.task, attempt: task.attempt, node: task.node, result: task.output },
+          {
+            phase: task.stage,
+            task: task.task,
+            attempt: task.attempt,
+            node: task.node,
+            result: task.output,
+          },
           "task record",
         ),
       );
@@ -262,11 +282,20 @@ export class Coordinator {
     const info = this.#running.get(order.job)?.info;
     if (info === undefined) return;
     if (order.attempt > 1 && order.attempt % 1000 !== 1) {
-      this.#parts.tell("task-retried", order.job, `${order.phase}-${order.task}, attempt ${order.attempt}`);
+      this.#parts.tell(
+        "task-retried",
+        order.job,
+        `${order.phase}-${order.task}, attempt ${order.attempt}`,
+      );
     }
     if (node === this.#parts.self) return this.#parts.runner.start(order, info);
     this.#toNode(node, (to) =>
-      this.#parts.transport.request(to, "start-task", { order, info }, { deadline: ORDER_DEADLINE }),
+      this.#parts.transport.request(
+        to,
+        "start-task",
+        { order, info },
+        { deadline: ORDER_DEADLINE },
+      ),
     );
   }
 
@@ -362,7 +391,13 @@ export class Coordinator {
         refName(task),
         checked(
           taskRecordSchema,
-          { phase: task.stage, task: task.task, attempt: task.attempt, node: task.node, result: task.output },
+          {
+            phase: task.stage,
+            task: task.task,
+            attempt: task.attempt,
+            node: task.node,
+            result: task.output,
+          },
           "task record",
         ),
       ]),
@@ -418,8 +453,12 @@ function winnerOf(
   return winner === undefined ? {} : { winner };
 }
 
-const faultText = (error: { readonly phase: string; readonly task: number; readonly message: string; readonly attempts: number }): string =>
-  `${error.phase}-${error.task} failed ${error.attempts} times: ${error.message}`;
+const faultText = (error: {
+  readonly phase: string;
+  readonly task: number;
+  readonly message: string;
+  readonly attempts: number;
+}): string => `${error.phase}-${error.task} failed ${error.attempts} times: ${error.message}`;
 
 const infoOf = (record: JobRecord, plan: JobPlan): JobInfo => ({
   name: record.name,

@@ -21,7 +21,13 @@ export class EventLog {
     let last = since ?? this.#next - 1;
     const oldest = this.#events[0]?.id ?? this.#next;
     if (since !== undefined && since + 1 < oldest) {
-      yield { id: oldest - 1, at: Date.now(), kind: "gap", subject: "", text: "older events are gone" };
+      yield {
+        id: oldest - 1,
+        at: Date.now(),
+        kind: "gap",
+        subject: "",
+        text: "older events are gone",
+      };
       last = oldest - 1;
     }
     while (!signal.aborted) {

@@ -118,7 +118,8 @@ export class FileApi {
                 .request(to, "inventory", part, { deadline: ASK_DEADLINE })
                 .catch(() => part);
         const without = new Set(lacks);
-        for (const id of part) if (!without.has(id)) holders.get(id)?.push({ node, name, live: true });
+        for (const id of part)
+          if (!without.has(id)) holders.get(id)?.push({ node, name, live: true });
       }
     });
     return holders;

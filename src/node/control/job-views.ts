@@ -3,7 +3,12 @@ import { ERRORS } from "../../base/errors.ts";
 import type { NodeId } from "../../base/ids.ts";
 import type { JobRecord } from "../../catalog/records.ts";
 import type { JobRow, JobView, PhaseRow, TaskRow } from "../../contract/job-view.ts";
-import type { JobProgress, PhaseCounts, TaskProgressRow, WaitingFor } from "../../jobs/job-progress.ts";
+import type {
+  JobProgress,
+  PhaseCounts,
+  TaskProgressRow,
+  WaitingFor,
+} from "../../jobs/job-progress.ts";
 
 /** What a view needs beside the job itself. */
 export interface Surroundings {
@@ -22,7 +27,11 @@ const WAITING: Readonly<Record<WaitingFor, string>> = {
   ledger: "the ledger's answer",
 };
 
-export function jobRowOf(record: JobRecord, progress: JobProgress | undefined, around: Surroundings): JobRow {
+export function jobRowOf(
+  record: JobRecord,
+  progress: JobProgress | undefined,
+  around: Surroundings,
+): JobRow {
   return fieldsOf(record, progress, around);
 }
 
@@ -109,7 +118,8 @@ function livePhases({ map, reduce }: JobProgress): PhaseRow[] {
 function taskRow(task: TaskProgressRow, { nameOf }: Surroundings): TaskRow {
   const last = task.attempts.at(-1);
   const failed = task.attempts.findLast((attempt) => attempt.failure !== undefined);
-  const state = task.state === "recorded" ? "done" : task.state === "finished" ? "running" : task.state;
+  const state =
+    task.state === "recorded" ? "done" : task.state === "finished" ? "running" : task.state;
   return {
     id: `${task.phase}-${task.task}`,
     phase: task.phase,

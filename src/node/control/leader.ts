@@ -91,9 +91,7 @@ export class Leader {
       this.#vitals.set(from.node, { told, at: performance.now() });
       return { epoch: this.#parts.view.members.epoch };
     });
-    transport.handle("report", async (report, from) =>
-      this.coordinator.report(from.node, report),
-    );
+    transport.handle("report", async (report, from) => this.coordinator.report(from.node, report));
     transport.handle("ask", ({ call, argument }) => this.asks.answer(call, argument));
     transport.handle("leaving", async (_body, from) => membership.leaving(from.node));
     transport.handle("left", async (_body, from) => this.#left(from.node));

@@ -44,7 +44,10 @@ export class Leaving {
       throw new RingfoldError("no-leader", "no leader is known that could be told");
     }
     if (current.leader === self) {
-      throw new RingfoldError("last-voter", "this node holds the cluster's catalog and cannot leave");
+      throw new RingfoldError(
+        "last-voter",
+        "this node holds the cluster's catalog and cannot leave",
+      );
     }
     if (view.member(self)?.state === "up") {
       await transport.request(leader, "leaving", undefined, { deadline: DEADLINE });

@@ -76,7 +76,8 @@ export class NodeApi implements ControlApi {
     const view = this.#parts.view.current;
     if (view === undefined) return { ready: false, why: "no leader has been heard yet" };
     const self = this.#parts.view.member(this.#parts.self);
-    if (self?.state === "down") return { ready: false, why: "the cluster takes this node for dead" };
+    if (self?.state === "down")
+      return { ready: false, why: "the cluster takes this node for dead" };
     return { ready: true, why: "" };
   }
 

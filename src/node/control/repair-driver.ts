@@ -7,7 +7,12 @@ import { mapLimited } from "../../base/concurrency.ts";
 import { errorNote, unreachable } from "../../base/errors.ts";
 import type { BlockId, Millis, NodeId } from "../../base/ids.ts";
 import { RepairPlanner } from "../../blocks/repair.ts";
-import type { RepairEffect, RepairInput, RepairReport, WantedBlock } from "../../blocks/repair-words.ts";
+import type {
+  RepairEffect,
+  RepairInput,
+  RepairReport,
+  WantedBlock,
+} from "../../blocks/repair-words.ts";
 import type { WantedManifest } from "../../catalog/queries.ts";
 import { partitionOf, placement } from "../../ring/holders.ts";
 import type { ControlMethods } from "../../wire/control.ts";

@@ -5,10 +5,23 @@
 import { randomBytes } from "node:crypto";
 import { mapLimited } from "../../base/concurrency.ts";
 import { RingfoldError } from "../../base/errors.ts";
-import { type BlockId, type FileName, fileName, type JobId, jobId, type NodeId } from "../../base/ids.ts";
+import {
+  type BlockId,
+  type FileName,
+  fileName,
+  type JobId,
+  jobId,
+  type NodeId,
+} from "../../base/ids.ts";
 import { blockOffsets, wholeRecords } from "../../blocks/manifest.ts";
 import type { FileRecord, FileVersion, JobParams } from "../../catalog/records.ts";
-import { type JobLimits, type JobPlan, type JobSource, planJob, type SourceFile } from "../../jobs/plan.ts";
+import {
+  type JobLimits,
+  type JobPlan,
+  type JobSource,
+  planJob,
+  type SourceFile,
+} from "../../jobs/plan.ts";
 import { encodePlan } from "../../wire/jobs.ts";
 import type { DataPort } from "../data/data-port.ts";
 import { decodeManifest } from "../data/manifest-block.ts";
@@ -131,7 +144,11 @@ async function inputFiles(catalog: CatalogAccess, globs: readonly string[]): Pro
   return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-async function sourceFile(data: DataPort, record: FileRecord, byBlock: boolean): Promise<SourceFile> {
+async function sourceFile(
+  data: DataPort,
+  record: FileRecord,
+  byBlock: boolean,
+): Promise<SourceFile> {
   const manifest = await readManifest(data, record.versions[0]);
   if (byBlock) wholeRecords(manifest, record.name);
   const offsets = blockOffsets(manifest);

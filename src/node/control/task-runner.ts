@@ -13,7 +13,15 @@ import type { TaskReport } from "../../wire/control.ts";
 import type { JobInfo } from "../../wire/jobs.ts";
 import type { DataPort } from "../data/data-port.ts";
 import type { TaskHost } from "../hosts/task-host.ts";
-import type { InputBlock, MapDone, MapOrder, ReduceDone, ReduceOrder, TaskFailed, TaskJob } from "../hosts/task-order.ts";
+import type {
+  InputBlock,
+  MapDone,
+  MapOrder,
+  ReduceDone,
+  ReduceOrder,
+  TaskFailed,
+  TaskJob,
+} from "../hosts/task-order.ts";
 import type { JobHosts } from "./job-hosts.ts";
 import { TaskLogs } from "./task-logs.ts";
 
@@ -314,7 +322,9 @@ export class TaskRunner {
     if (failed.kind === "corrupt-input") {
       // The word of a job's process is not enough to drop a block: its copy is read again and judged here.
       const ids = (failed.blocks ?? []).map(blockId);
-      await this.#parts.data.verifyBlocks(ids).catch((error: unknown) => this.#warn("verify", error));
+      await this.#parts.data
+        .verifyBlocks(ids)
+        .catch((error: unknown) => this.#warn("verify", error));
       return new TaskTrouble({ kind: "corrupt-input", code, message });
     }
     if (failed.kind === "lost-segment") {
@@ -333,7 +343,11 @@ export class TaskRunner {
 const nameOf = (key: JobAttempt): string => `${key.job}/${key.phase}-${key.task}/${key.attempt}`;
 
 const lostSegments = (
-  lost: readonly { readonly task: number; readonly why: string; readonly code: TaskFailure["code"] }[],
+  lost: readonly {
+    readonly task: number;
+    readonly why: string;
+    readonly code: TaskFailure["code"];
+  }[],
 ): TaskTrouble =>
   new TaskTrouble({
     kind: "lost-segment",
@@ -345,7 +359,8 @@ const lostSegments = (
 function failureOf(error: unknown): TaskFailure {
   if (error instanceof TaskTrouble) return error.failure;
   const note = errorNote(error);
-  const kind = error instanceof RingfoldError && error.code === "block-missing" ? "missing-input" : "infra";
+  const kind =
+    error instanceof RingfoldError && error.code === "block-missing" ? "missing-input" : "infra";
   return { kind, ...note };
 }
 

@@ -3,7 +3,13 @@
  * the later one counts: higher epoch, then higher table version, then higher files version.
  */
 import type { NodeId, RingId } from "../../base/ids.ts";
-import { EMPTY_LIST, type Member, type MemberList, memberById, memberList } from "../../ring/member.ts";
+import {
+  EMPTY_LIST,
+  type Member,
+  type MemberList,
+  memberById,
+  memberList,
+} from "../../ring/member.ts";
 import type { PartitionTable } from "../../ring/partition-table.ts";
 import { position } from "../../ring/position.ts";
 import type { ViewMessage } from "../../wire/control.ts";

@@ -5,7 +5,11 @@
 import type { Logger } from "pino";
 import { errorNote, unreachable } from "../../base/errors.ts";
 import type { Millis, NodeId } from "../../base/ids.ts";
-import { type DetectorEffect, type DetectorInput, FailureDetector } from "../../ring/failure-detector.ts";
+import {
+  type DetectorEffect,
+  type DetectorInput,
+  FailureDetector,
+} from "../../ring/failure-detector.ts";
 import { isLive } from "../../ring/member.ts";
 import { type VerdictEffect, VerdictJudge } from "../../ring/verdict.ts";
 import type { ControlMethods } from "../../wire/control.ts";
@@ -53,7 +57,8 @@ export class WatchDriver {
     const changed = (): void => {
       const list = view.members;
       this.#feed({ kind: "members-changed", list });
-      if (this.#judge) this.#carryVerdicts(this.#judge.core.step({ kind: "members-changed", list }));
+      if (this.#judge)
+        this.#carryVerdicts(this.#judge.core.step({ kind: "members-changed", list }));
     };
     this.#stops = [
       view.subscribe((now, before) => {
@@ -92,9 +97,7 @@ export class WatchDriver {
     this.#heard.set(node, performance.now());
     this.#feed({ kind: "heartbeat-heard", node, incarnation });
     if (this.#judge) {
-      this.#carryVerdicts(
-        this.#judge.core.step({ kind: "own-view", node, view: "connected" }),
-      );
+      this.#carryVerdicts(this.#judge.core.step({ kind: "own-view", node, view: "connected" }));
     }
   }
 
@@ -131,7 +134,8 @@ export class WatchDriver {
 
   #feed(fact: Fact<DetectorInput>): void {
     const now = performance.now();
-    for (const effect of this.#detector.step({ ...fact, now } as DetectorInput)) this.#carry(effect);
+    for (const effect of this.#detector.step({ ...fact, now } as DetectorInput))
+      this.#carry(effect);
   }
 
   #carry(effect: DetectorEffect): void {
