@@ -15,7 +15,8 @@ import type { SegmentIndex } from "./run-file.ts";
 import { type TaskEvents, type TaskRun, UserContext } from "./task-context.ts";
 import { type BlockInput, TaskPlace } from "./task-place.ts";
 import { TextOutput } from "./text-output.ts";
-import { eachWord, foldWords } from "./word-scanner.ts";
+import { WordFolder } from "./word-folder.ts";
+import { eachWord } from "./word-scanner.ts";
 
 export type MapTaskInput =
   | { readonly kind: "blocks"; readonly blocks: readonly BlockInput[] }
@@ -38,7 +39,7 @@ export interface MapOutcome {
 }
 
 /** Bytes of words folded between two looks at the clock and the memory. */
-const WORDS_PIECE = 1 << 18;
+const WORDS_PIECE = 1 << 20;
 
 export function stageOf(run: TaskRun): StagePlan {
   const stage = run.plan.stages.find((one) => one.name === run.stage);
@@ -115,22 +116,24 @@ export function refuseAnswer(name: string, answer: unknown): void {
   throw new RingfoldError("job-codec", `${name} must not be async: it returned a promise`);
 }
 
-/** `text.words()` (or lines) with `each(v)` and a numeric fold: no string, no call, no object per record. */
+/** `text.words()` with `each(v)` and a built-in fold: no string, no call, no object per record. */
 function foldOnBytes(run: Run, sink: PairSink): boolean {
   const { task, stage, place, events } = run;
   const { store } = sink;
   if (!runsOnBytes(stage, task.plan.source.kind) || !(store instanceof NumberStore)) return false;
-  const value = store.constant(stage.each?.value);
+  const folder = new WordFolder(store, stage);
   forEachBlock(run, "word", (bytes) => {
     let from = 0;
     while (from < bytes.length) {
       const to = cutAtLineEnd(bytes, from + WORDS_PIECE);
-      place.records += foldWords(bytes, from, to, store.table, value);
+      place.records += folder.fold(bytes, from, to);
       sink.checkMemory();
       events.progress(place.records, place.bytes + to);
       from = to;
     }
   });
+  folder.end();
+  sink.checkMemory();
   return true;
 }
 

@@ -3,10 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import fc from "fast-check";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { FileWriter } from "./file-writer.ts";
 import { MergedStream, type PairStream } from "./pair-stream.ts";
 import { RunReader, RunWriter, type SegmentIndex } from "./run-file.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 let folder = "";
 let path = "";

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { RingfoldError } from "../base/errors.ts";
 import { sha256Hex } from "../base/hash.ts";
 import { defineJob, each, fold, gen, param, t, text } from "../sdk/job-side.ts";
@@ -11,6 +11,8 @@ import { runMapTask } from "./map-task.ts";
 import { readJob } from "./plan.ts";
 import { runReduceTask } from "./reduce-task.ts";
 import type { BlockInput } from "./task-place.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 let folder = "";
 beforeEach(() => {

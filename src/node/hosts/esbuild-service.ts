@@ -4,9 +4,7 @@ import type * as Esbuild from "esbuild";
 let building = 0;
 
 /** Runs a build with esbuild loaded. Builds may overlap: only the last one to end stops the service. */
-export async function withEsbuild<T>(
-  build: (esbuild: typeof Esbuild) => Promise<T>,
-): Promise<T> {
+export async function withEsbuild<T>(build: (esbuild: typeof Esbuild) => Promise<T>): Promise<T> {
   const esbuild = await import("esbuild");
   building++;
   try {

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { matchingLines } from "../../../examples/grep.oracle.ts";
 import grep from "../../../examples/grep.ts";
 import { indexWords } from "../../../examples/inverted-index.oracle.ts";
@@ -14,6 +14,8 @@ import wordCount from "../../../examples/word-count.ts";
 import wordCountLines from "../../../examples/word-count-lines.ts";
 import { type LocalFile, type LocalRun, runLocally } from "../../engine/local-run.ts";
 import { readJob } from "../../engine/plan.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 let folder = "";
 beforeEach(() => {
