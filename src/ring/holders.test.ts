@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { blockIdOf, sha256Hex } from "../base/hash.ts";
 import type { BlockId, NodeId } from "../base/ids.ts";
 import { holders, partitionOf, partitionStart } from "./holders.ts";
-import { type Member, memberById, type MemberList } from "./member.ts";
+import { type Member, type MemberList, memberById } from "./member.ts";
 import { claimPartitions, type PartitionTable } from "./partition-table.ts";
 import { position, positionOfBlock } from "./position.ts";
 import { testList, testNode } from "./test-members.ts";

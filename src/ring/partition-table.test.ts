@@ -17,7 +17,7 @@ const claimHost = (n: number, weight = 1, zone = "z"): ClaimHost => ({
 const equalHosts = (count: number, zones = 1): ClaimHost[] =>
   Array.from({ length: count }, (_, n) => claimHost(n, 1, `z${n % zones}`));
 
-/** Fixed, so that a run says the same every time; other seeds were tried by the thousand when the claim was written. */
+/** Fixed, so that a run says the same every time; some thousand random histories were tried beside it. */
 const SEED = 20_260_101;
 
 const storing = (hosts: readonly ClaimHost[]): ClaimHost[] => hosts.filter((h) => h.weight > 0);
