@@ -4,7 +4,7 @@ import type { Bytes, Millis } from "../src/base/ids.ts";
 import { type ChildNode, RINGFOLD } from "../src/cli/child-node.ts";
 import { showBytes } from "../src/cli/quantity.ts";
 import type { Benchmark, BenchOptions, BenchPlace, BenchResult } from "./benchmark.ts";
-import { groupMemory, type ProcessMemory } from "./process-memory.ts";
+import { type ProcessMemory, treeMemory } from "./process-memory.ts";
 import { runProgram } from "./program.ts";
 import { interleaved, median, rounded } from "./sample.ts";
 
@@ -47,7 +47,7 @@ async function lookAt(place: BenchPlace, round: number): Promise<Idle> {
   const node = await place.nodes.start({ name: `node-${round}`, slots: SLOTS });
   const ready = performance.now() - began;
   await delay(SETTLE_MS);
-  const processes = groupMemory(node.pid);
+  const processes = treeMemory(node.pid);
   const status = await statusTime(place, node);
   node.kill();
   return { ready, status, processes };

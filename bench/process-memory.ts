@@ -1,6 +1,7 @@
 /** Memory of processes as Linux tells it in /proc. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import type { Bytes, Millis } from "../src/base/ids.ts";
+import { processTree } from "../src/cli/process-tree.ts";
 
 const KIB: Bytes = 1024;
 const POLL_MS: Millis = 50;
@@ -16,32 +17,25 @@ export interface ProcessMemory {
   readonly proportional: Bytes;
 }
 
-/** All processes of a group that live just now. */
-export function groupMemory(group: number): ProcessMemory[] {
-  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-  return pids.flatMap((pid) => {
+/** Of a process and all below it that live just now. */
+export function treeMemory(root: number): ProcessMemory[] {
+  return processTree(root).flatMap((pid) => {
     // A process may end between two reads.
     try {
-      return groupOf(pid) === group ? [memoryOf(pid)] : [];
+      return [memoryOf(pid)];
     } catch {
       return [];
     }
   });
 }
 
-/** Field 5 of stat; the name before it may hold spaces and brackets (proc(5)). */
-function groupOf(pid: string): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[2]);
-}
-
-function memoryOf(pid: string): ProcessMemory {
+function memoryOf(pid: number): ProcessMemory {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
   const kib = (text: string, field: string): Bytes =>
     Number(new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(text)?.[1] ?? 0) * KIB;
   return {
-    pid: Number(pid),
+    pid,
     name: nameOf(pid),
     resident: kib(status, "VmRSS"),
     peak: kib(status, "VmHWM"),
@@ -49,27 +43,29 @@ function memoryOf(pid: string): ProcessMemory {
   };
 }
 
-/** The script that it runs, without folder and ending. */
-function nameOf(pid: string): string {
+/** What it is by the script that it runs. */
+function nameOf(pid: number): string {
   const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-  const script = words.find((word) => /\.(ts|mjs|js)$/.test(word)) ?? words[0] ?? "";
-  const name = script.slice(script.lastIndexOf("/") + 1).replace(/\.(ts|mjs|js)$/, "");
-  return name === "main" ? "control" : name;
+  const script = words.findLast((word) => /\.(ts|mjs|js)$/.test(word)) ?? words[0] ?? "";
+  const name = script.slice(script.lastIndexOf("/") + 1);
+  if (name.startsWith("task-host")) return "task host";
+  if (name === "data-main.ts") return "data";
+  return name === "main.ts" ? "control" : name;
 }
 
-/** Looks at process groups again and again and keeps the peak of each process, the ones that ended too. */
+/** Looks at processes and those below them again and again and keeps the peak of each process, the ones that ended too. */
 export class PeakWatch {
   private readonly peaks = new Map<number, { readonly who: string; readonly peak: Bytes }>();
-  private readonly groups = new Map<number, string>();
+  private readonly roots = new Map<number, string>();
   private readonly timer: NodeJS.Timeout;
 
   constructor() {
     this.timer = setInterval(() => this.look(), POLL_MS);
   }
 
-  /** @param who in front of the process's own name, such as the node's */
-  add(group: number, who: string): void {
-    this.groups.set(group, who);
+  /** @param who such as a node's name; each process's own name follows */
+  add(root: number, who: string): void {
+    this.roots.set(root, who);
   }
 
   /** The highest peak of each kind of process, highest first. */
@@ -84,8 +80,8 @@ export class PeakWatch {
   }
 
   private look(): void {
-    for (const [group, who] of this.groups) {
-      for (const { pid, name, peak } of groupMemory(group)) {
+    for (const [root, who] of this.roots) {
+      for (const { pid, name, peak } of treeMemory(root)) {
         this.peaks.set(pid, { who: `${who} ${name}`.trim(), peak });
       }
     }

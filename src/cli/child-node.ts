@@ -14,6 +14,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { errorFromNote, isErrorCode, RingfoldError } from "../base/errors.ts";
 import type { Millis } from "../base/ids.ts";
+import { killProcess, processLives, processTree } from "./process-tree.ts";
 
 export const RINGFOLD = fileURLToPath(new URL("../../bin/ringfold", import.meta.url));
 
@@ -34,8 +35,10 @@ while IFS= read -r line; do
   esac
 done
 for group in $groups; do kill -s KILL -- "-$group" 2>/dev/null; done
-sleep 0.2
-rm -rf -- "$1"
+for try in 1 2 3 4 5; do
+  sleep 0.2
+  rm -rf -- "$1" && exit 0
+done
 `;
 
 export interface ChildNodeOptions {
@@ -56,7 +59,7 @@ export interface ChildNode {
   readonly listen: string;
   /** Node id. */
   readonly node: string;
-  /** Of control, and of the process group that holds all its processes. */
+  /** Of control, the parent of the node's other processes. */
   readonly pid: number;
   /** SIGKILL to all its processes at once, as when a machine loses power. */
   kill(): void;
@@ -92,7 +95,7 @@ export class ChildNodes {
     // Nobody reads on: the pipes must not fill up.
     child.stdout?.resume();
     child.stderr?.resume();
-    return { ...ready, name: options.name, pid, kill: () => killGroup(pid) };
+    return { ...ready, name: options.name, pid, kill: () => killTree(pid) };
   }
 
   /** Any other program, as a process group of its own that ends with this one; all pipes. */
@@ -121,9 +124,9 @@ export class ChildNodes {
   }
 
   private async closeNow(): Promise<void> {
-    for (const group of this.groups) killGroup(group);
+    const killed = [...this.groups].flatMap(killTree);
     const deadline = performance.now() + GONE_MS;
-    while ([...this.groups].some(groupLives) && performance.now() < deadline) await delay(5);
+    while (killed.some(processLives) && performance.now() < deadline) await delay(5);
     await rm(this.dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
     const { stdin } = this.guard;
     if (stdin?.writable === true) stdin.end("done\n");
@@ -142,21 +145,9 @@ function upArguments(dir: string, options: ChildNodeOptions): string[] {
   return args;
 }
 
-function killGroup(group: number): void {
-  try {
-    process.kill(-group, "SIGKILL");
-  } catch {
-    // It has ended already.
-  }
-}
-
-function groupLives(group: number): boolean {
-  try {
-    process.kill(-group, 0);
-    return true;
-  } catch {
-    return false;
-  }
+/** All at once, so that none can clean up after another. @returns what was killed */
+function killTree(root: number): number[] {
+  return processTree(root).filter(killProcess);
 }
 
 type Ready = Pick<ChildNode, "http" | "listen" | "node">;
