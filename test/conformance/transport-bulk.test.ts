@@ -313,6 +313,17 @@ describe("who may open streams, and what may be in them", () => {
     expect(b.transport.stats().streamsServed).toBe(0);
   });
 
+  it("T2: a node that was removed gets no stream on the connection that it still has", async () => {
+    let member = true;
+    const [a, b] = [await bulk(), await bulk({ admit: () => member })];
+    b.transport.handleStream((_, stream) => all(stream).then(() => undefined));
+    await settled(await finished(await a.transport.open(b.at, {}, soon)));
+    member = false;
+    const stream = await a.transport.open(b.at, {}, soon);
+    expect(await failure(stream.response())).toEqual(code("not-a-member"));
+    expect(a.transport.stats().dials).toBe(1);
+  });
+
   it("refuses more streams at once to one peer than the limit", async () => {
     const [a, b] = [await bulk(), await bulk()];
     b.transport.handleStream(async (_, stream) => {

@@ -15,7 +15,7 @@ import type { BulkBytes } from "./transport.ts";
 
 const INBOUND_HIGH: Bytes = 1024 * 1024;
 const INBOUND_LOW: Bytes = 256 * 1024;
-const SLAB: Bytes = 256 * 1024;
+const SLAB: Bytes = 64 * 1024;
 const OUTBOUND_HIGH: Bytes = 1024 * 1024;
 
 interface Waiting {
