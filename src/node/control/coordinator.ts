@@ -241,7 +241,7 @@ export class Coordinator {
 
   #wake(job: JobId | undefined): void {
     const sets = job === undefined ? [...this.#watchers.values()] : [this.#watchers.get(job)];
-    for (const set of sets) for (const finish of [...(set ?? [])]) finish();
+    for (const set of sets) for (const finish of Array.from(set ?? [])) finish();
   }
 
   #carry(effect: SchedulerEffect): void {

@@ -14,7 +14,7 @@ export class EventLog {
   add(kind: EventKind, subject: string, text: string, at = Date.now()): void {
     this.#events.push({ id: this.#next++, at, kind, subject, text });
     if (this.#events.length > KEPT) this.#events.shift();
-    for (const wake of [...this.#waiting]) wake();
+    for (const wake of Array.from(this.#waiting)) wake();
   }
 
   async *read(since: number | undefined, signal: AbortSignal): AsyncGenerator<ClusterEvent> {

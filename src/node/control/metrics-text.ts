@@ -1,8 +1,8 @@
 /** The node's state as Prometheus text. Counters live where they are counted; this reads them when asked. */
+
+import type * as Metrics from "prom-client";
 import type { Status } from "../../contract/status.ts";
 import type { Vitals } from "../../wire/control.ts";
-
-type Metrics = typeof import("prom-client");
 
 /** @param restarts of the data process since the node started */
 export async function metricsText(
@@ -46,8 +46,8 @@ export async function metricsText(
 }
 
 /** Loaded when first asked: a node that nobody scrapes does not pay for it. */
-let loaded: Promise<Metrics> | undefined;
-const loadMetrics = (): Promise<Metrics> => {
+let loaded: Promise<typeof Metrics> | undefined;
+const loadMetrics = (): Promise<typeof Metrics> => {
   loaded ??= import("prom-client");
   return loaded;
 };

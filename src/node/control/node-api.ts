@@ -19,7 +19,7 @@ import type { Asks } from "./asks.ts";
 import type { CatalogAccess } from "./catalog-access.ts";
 import type { DataKeeper } from "./data-keeper.ts";
 import type { EventLog } from "./event-log.ts";
-import { FileApi } from "./file-api.ts";
+import type { FileApi } from "./file-api.ts";
 import { countedHealth } from "./health-of.ts";
 import type { Leaving } from "./leaving.ts";
 import { metricsText } from "./metrics-text.ts";
@@ -118,7 +118,13 @@ export class NodeApi implements ControlApi {
         const told = member.id === self ? this.#parts.vitals() : vitals[member.id];
         const { id, name, zone, weight, slots, state, since, addresses } = member;
         return {
-          ...{ id, name, zone, weight, slots, state, since },
+          id,
+          name,
+          zone,
+          weight,
+          slots,
+          state,
+          since,
           addresses: { ...addresses },
           blocks: told?.blocks ?? 0,
           usedBytes: told?.bytes ?? 0,

@@ -61,7 +61,7 @@ export class RepairDriver {
   /** What the planner has been told of. */
   #epoch = 0;
   #filesVersion = -1;
-  #reading: Promise<void> | undefined;
+  #reading = false;
   #timer: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
   #stop: (() => void) | undefined;
@@ -114,13 +114,15 @@ export class RepairDriver {
   }
 
   #readSoon(): void {
-    this.#reading ??= this.#readWanted()
+    if (this.#reading) return;
+    this.#reading = true;
+    this.#readWanted()
       .catch((error: unknown) => {
         this.#parts.log.warn({ error: errorNote(error) }, "the wanted blocks could not be read");
         this.#readAgain();
       })
       .finally(() => {
-        this.#reading = undefined;
+        this.#reading = false;
       });
   }
 

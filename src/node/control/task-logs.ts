@@ -47,7 +47,7 @@ export class TaskLogs {
     if (entry === undefined) return;
     const whole = entry.text + text;
     entry.truncated ||= whole.length > TAIL;
-    entry.text = whole.slice(-TAIL);
+    entry.text = whole.slice(Math.max(0, whole.length - TAIL));
   }
 
   end(job: JobId, key: AttemptKey, state: TaskLogMessage["state"], error?: string): void {

@@ -99,7 +99,7 @@ export class TaskRunner {
 
   /** The job is over: its attempts, its hosts and its map outputs go. */
   clean(job: JobId): void {
-    for (const { key } of [...this.#attempts.values()]) if (key.job === job) this.stop(key);
+    for (const { key } of Array.from(this.#attempts.values())) if (key.job === job) this.stop(key);
     void this.#parts.hosts.endJob(job);
     this.#parts.data.dropJob(job).catch((error: unknown) => this.#warn("drop job", error));
   }
@@ -117,7 +117,7 @@ export class TaskRunner {
   }
 
   close(): void {
-    for (const { key } of [...this.#attempts.values()]) this.stop(key);
+    for (const { key } of Array.from(this.#attempts.values())) this.stop(key);
   }
 
   async #attempt(running: Running, order: WorkOrder, info: JobInfo): Promise<void> {
