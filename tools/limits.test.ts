@@ -23,15 +23,26 @@ const limits = [...rows].map(([, what = "", number = "", unit = "", name = "", p
   path,
 }));
 
-/** The value of `const NAME: Bytes = 4 * 1024;` or of a property `name: 4 * 1024,`: products of whole numbers only. */
+/** Named factors that the sources use. */
+const NAMED: Readonly<Record<string, number>> = { KIB: 2 ** 10, MIB: 2 ** 20, GIB: 2 ** 30 };
+
+/** The value of `const NAME: Bytes = 4 * KIB * 1024;`, `= 16 << 20;` or of a property `name: 4 * 1024,`. */
 function constantIn(source: string, name: string): number {
   const [, expression = ""] =
-    new RegExp(`\\b${name}(?:: \\w+)? ?[=:] ([\\d_* ]+)[;,]`).exec(source) ?? [];
-  return expression
+    new RegExp(`\\b${name}(?:: \\w+)? ?[=:] (\\d[\\w* <]*)[;,]`).exec(source) ?? [];
+  const [factors = "", shift = "0"] = expression.split("<<");
+  const value = (factor: string): number =>
+    NAMED[factor] ?? Number(factor.replaceAll("_", "") || Number.NaN);
+  return factors
     .split("*")
-    .map((factor) => Number(factor.trim().replaceAll("_", "") || Number.NaN))
-    .reduce((a, b) => a * b, 1);
+    .reduce((product, one) => product * value(one.trim()), 2 ** Number(shift));
 }
+
+test("constants are read as products, shifts and named factors, and nothing else", () => {
+  const source = "const A: Bytes = 4 * KIB * 1_000;\nconst B = 16 << 20;\nconst C = other(3);";
+  expect(["A", "B"].map((name) => constantIn(source, name))).toEqual([4_096_000, 16 * 2 ** 20]);
+  expect(["C", "D"].map((name) => constantIn(source, name))).toEqual([Number.NaN, Number.NaN]);
+});
 
 test("docs/limits.md lists limits", () => {
   expect(limits.length).toBeGreaterThan(10);

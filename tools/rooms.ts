@@ -85,7 +85,12 @@ export const ROOMS: Readonly<Record<RoomName, Room>> = {
     builtins: true,
   },
   examples: { folder: "examples", imports: ["sdk"], packages: [], builtins: true },
-  test: { folder: "test", imports: [...EVERYTHING, "sim"], packages: "any", builtins: true },
+  test: {
+    folder: "test",
+    imports: [...EVERYTHING, "sim", "examples"],
+    packages: "any",
+    builtins: true,
+  },
   tools: { folder: "tools", imports: ["base"], packages: ["oxc-parser"], builtins: true },
 };
 
@@ -95,6 +100,7 @@ export const PURE_ROOMS: readonly RoomName[] = CORES;
 
 /** Files that may do more than their room: the commands that start nodes, and those that bundle a job. */
 const NODE_STARTERS = /^src\/cli\/(up|demo|run)[^/]*\.ts$/;
+const JOB_ROOMS: readonly RoomName[] = ["sdk", "examples"];
 /** Packages that only tests may import. */
 const TEST_PACKAGES = ["vitest", "fast-check"];
 
@@ -142,7 +148,8 @@ function roomTrespass(path: string, room: RoomName, other: RoomName, one: Import
   const typesAllowed = ROOMS[room].types?.includes(other) ?? false;
   if (typesAllowed && one.typeOnly) return undefined;
   if (other === "node" && NODE_STARTERS.test(path)) return undefined;
-  if (other === "examples" && isTest(path)) return undefined;
+  // Tests beside the code make jobs.
+  if (JOB_ROOMS.includes(other) && isTest(path) && !PURE_ROOMS.includes(room)) return undefined;
   return typesAllowed ? `${room} may import types only from ${other}` : `${room} imports ${other}`;
 }
 
