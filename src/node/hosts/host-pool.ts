@@ -105,8 +105,8 @@ export class HostPool {
 
   private async takeFresh(): Promise<TaskHost> {
     const next = this.fresh.shift() ?? this.start();
-    // A job has arrived: the other slots will be wanted too.
-    this.fill(Math.max(this.options.warm ?? 1, this.options.slots - this.taken));
+    // A job has arrived: the other slots will be wanted too. The spare one waits until the slots are free again.
+    this.fill(this.options.slots - this.taken);
     const host = await next;
     await host.ready;
     if (host.alive) return host;
@@ -140,7 +140,10 @@ export class HostPool {
   private release(): void {
     const wake = this.waiting.shift();
     if (wake !== undefined) wake(false);
-    else if (--this.taken === 0) void this.trim();
+    else if (--this.taken === 0) {
+      this.fill(this.options.warm ?? 1);
+      void this.trim();
+    }
   }
 
   /** Idle again: gives back the memory of what was started for more. */
