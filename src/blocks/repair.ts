@@ -291,7 +291,7 @@ export class RepairPlanner {
     while (this.#inFlight.size < this.#options.inFlight) {
       const block = this.#queue.next();
       if (block === undefined) break;
-      const order = this.#order(block);
+      const order = this.#order(block, now);
       if (order === undefined) continue;
       effects.push(order);
       this.#evaluate(block, now);
@@ -300,12 +300,14 @@ export class RepairPlanner {
   }
 
   /** One copy of the block, to the first holder that lacks it and is not being served. */
-  #order(block: BlockId): RepairEffect | undefined {
+  #order(block: BlockId, now: Millis): RepairEffect | undefined {
     const plan = this.#plans.get(block);
     if (plan === undefined) return undefined;
     const to = this.#lacking(plan).find((id) => !this.#inFlight.has(flight(block, id)));
     const sources = this.#sources(plan).filter((id) => !plan.failed.has(id));
     const from = sources[Number.parseInt(block.slice(-8), 16) % Math.max(1, sources.length)];
+    // The sources that are left failed once, when there were others: they are tried again (R6).
+    if (to !== undefined && from === undefined) this.#tryLater(block, now + this.#options.retry);
     if (to === undefined || from === undefined) return undefined;
     assert(from !== to, "R7: a source is not the target");
     this.#inFlight.set(flight(block, to), { from, to });
