@@ -16,7 +16,7 @@ export const ls: Build = (command, terminal) => {
           else rows.push(cells(file));
         }
         if (rows.length > 0)
-          await line(terminal.out, table(["name", "size", "blocks", "copies", "version"], rows));
+          await line(terminal.out, table(["name", "size", "blocks", "replicas", "version"], rows));
         else if (flags.json !== true)
           await line(
             terminal.err,

@@ -70,7 +70,7 @@ function blockSizeOf(text: string): Bytes {
 async function showStored(terminal: Terminal, file: FileStat, json: boolean): Promise<void> {
   if (json) return jsonLine(terminal.out, file);
   const blocks =
-    file.blocks === 0 ? "" : `, ${counted(file.blocks, "block")}, copies: ${copiesText(file)}`;
+    file.blocks === 0 ? "" : `, ${counted(file.blocks, "block")}, replicas: ${copiesText(file)}`;
   await line(terminal.out, `${file.name}  ${showBytes(file.bytes)}${blocks}`);
   if (file.warning !== undefined)
     await line(terminal.err, `warning: ${file.name}: ${file.warning}`);

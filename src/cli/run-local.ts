@@ -22,6 +22,8 @@ export async function runLocal(run: LocalRun, terminal: Terminal): Promise<void>
   const local = await startLocalCluster({ nodes: 2 });
   const cluster = connect({ node: local.http });
   try {
+    // Ctrl-C may have come while the nodes started.
+    interrupted.signal.throwIfAborted();
     const work = runOn(cluster, run, files, terminal);
     await Promise.race([work, abortion(interrupted.signal)]);
   } finally {

@@ -95,7 +95,7 @@ describe("the cluster", () => {
 describe("files", () => {
   it("are put, listed, shown, read and removed", async () => {
     const put = await ringfold("put", "a.txt", "empty.txt", "--as", "x/", "--replicas", "all");
-    expect(put.out).toContain("x/a.txt  6 B, 1 block, copies: 2 (all)\n");
+    expect(put.out).toContain("x/a.txt  6 B, 1 block, replicas: 2 (all)\n");
     expect(put.out).toContain("x/empty.txt  0 B\n");
     expect((await ringfold("ls", "x/*")).out).toMatch(/^name +size .*\nx\/a.txt +6 B /);
     expect((await ringfold("ls", "--json")).json().map((file) => file.name)).toEqual([
