@@ -40,12 +40,13 @@ export async function survive(trial: Trial): Promise<JobDone & { readonly at: Mi
     at = performance.now();
     return strike(trial);
   };
-  const done = await runExample(
-    cluster.first.client,
-    example,
-    { inputs: [input], reducers: REDUCERS },
-    { share, act },
-  ).finally(async () => expect((await gets.stop()).faults).toEqual([]));
+  const options = { inputs: [input], reducers: REDUCERS };
+  const running = runExample(cluster.first.client, example, options, { share, act });
+  // Whatever becomes of the job, the loop ends before the cluster does.
+  await Promise.allSettled([running]);
+  const { faults } = await gets.stop();
+  expect(faults).toEqual([]);
+  const done = await running;
   expect(done.acted, "the moment came while the job ran").toBeDefined();
   expect(done.lines).toEqual(example === "word-count.ts" ? texts.wordCount : texts.invertedIndex);
   return { ...done, at };

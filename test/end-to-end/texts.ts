@@ -26,6 +26,7 @@ const BOOKS = join(ROOT, "../shared/data/books");
 const EXPECTED = join(ROOT, "../shared/data/expected");
 const WORDS =
   "the of and Ring ring café naïve Ärger wolf Rotkäppchen истина слово 言葉 O'Neill don't x2y";
+const LETTERS = "abcdefghijklmnopqrstuvwxyz".split("");
 
 export function loadTexts(): Texts {
   return existsSync(BOOKS) && existsSync(EXPECTED) ? books() : generated();
@@ -55,7 +56,7 @@ function generated(): Texts {
 
 function lines(random: Random, count: number): string {
   const words = WORDS.split(" ");
-  const letter = (): string => random.pick([..."abcdefghijklmnopqrstuvwxyz"]);
+  const letter = (): string => random.pick(LETTERS);
   // Many words that are rare, so that the answer is long.
   const word = (): string =>
     random.below(4) > 0 ? random.pick(words) : `${letter()}${letter()}${letter()}`;

@@ -2,7 +2,7 @@
  * The task host's program as one file, so that a host starts by reading one file and may read nothing else of the node.
  * It is bundled when a version of the sources is first run, and kept under their hash: later starts load no bundler.
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,6 +14,8 @@ const entry = here("./task-host-main.ts");
 /** All that the program can import (tools/rooms.ts). */
 const rooms = [here("."), here("../../base"), here("../../engine"), here("../../sdk")];
 const root = here("../../..");
+/** Without symbolic links: Node's permission model would ask leave to follow them. */
+const at = (folder: string, name: string): string => join(realpathSync(folder), name);
 
 /** Where what is made from the sources is kept; tried in order. */
 const caches = (scratch: string): string[] => [
@@ -28,7 +30,7 @@ const caches = (scratch: string): string[] => [
 export async function hostProgram(scratch: string): Promise<string> {
   const name = `task-host-${sourcesHash()}.mjs`;
   for (const folder of caches(scratch)) {
-    if (existsSync(join(folder, name))) return join(folder, name);
+    if (existsSync(join(folder, name))) return at(folder, name);
   }
   const text = await bundled();
   for (const folder of caches(scratch)) {
@@ -71,5 +73,5 @@ async function keep(folder: string, name: string, text: string): Promise<string>
   const temporary = join(folder, `${name}.${process.pid}.tmp`);
   await writeFile(temporary, text, { mode: 0o600 });
   await rename(temporary, join(folder, name));
-  return join(folder, name);
+  return at(folder, name);
 }

@@ -3,10 +3,12 @@ import { once } from "node:events";
 import {
   existsSync,
   linkSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -57,9 +59,13 @@ function mapOrder(host: TaskHost, content: string, more: Partial<MapOrder> = {})
   return { ...order, partitions: 1, sortMemory: 1 << 20, out: "map-0", ...more };
 }
 
-async function withJob<T>(path: string, use: (host: TaskHost) => Promise<T>): Promise<T> {
+async function withJob<T>(
+  path: string,
+  use: (host: TaskHost) => Promise<T>,
+  from = pool,
+): Promise<T> {
   const bundle = await bundleJob(path);
-  const host = await pool.lease();
+  const host = await from.lease();
   try {
     writeFileSync(join(host.paths.in, "job.mjs"), bundle.bytes);
     return await use(host);
@@ -353,4 +359,17 @@ test("no scratch folder is left by closed hosts (H3)", async () => {
   const left = readdirSync(join(folder, "scratch")).filter((name) => name !== "program");
   // The pool's own hosts, started ahead.
   expect(left.length).toBeLessThanOrEqual(2);
+});
+
+test("runs in a scratch folder behind a symbolic link", async () => {
+  mkdirSync(join(folder, "far"));
+  symlinkSync(join(folder, "far"), join(folder, "link"));
+  const linked = new HostPool({ slots: 1, scratchRoot: join(folder, "link"), warm: 0 });
+  try {
+    const path = jobFile("(line, emit) => emit(line, 1)");
+    const done = await withJob(path, (host) => host.run(mapOrder(host, "one\n")), linked);
+    expect(done).toMatchObject({ records: 1 });
+  } finally {
+    await linked.close();
+  }
 });
