@@ -44,7 +44,7 @@ export const ERRORS = {
   "data-dir-in-use": { exit: 4, retry: "later", fix: "Another node runs on this directory: stop it, or use another --data." },
   "data-dir": { exit: 1, retry: "never", fix: "Check that the directory can be read and written by you." },
   "listen-address": { exit: 2, retry: "never", fix: "Give HOST:PORT, with a host of this machine." },
-  "http-exposed": { exit: 4, retry: "never", fix: "Listen on loopback; reach it from elsewhere through an SSH tunnel." },
+  "http-exposed": { exit: 4, retry: "never", fix: "Listen on loopback, and run the commands on a machine of the cluster." },
   "host-refused": { exit: 4, retry: "never", fix: "Call the node as 127.0.0.1, [::1] or localhost." },
   "origin-refused": { exit: 4, retry: "never", fix: "Call the API from the node's own page or a program, not from another site's page." },
   "not-reachable": { exit: 3, retry: "later", fix: "Start a node with `ringfold up`, or name one with --node URL or RINGFOLD_NODE." },

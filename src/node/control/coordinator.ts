@@ -2,7 +2,6 @@
  * Drives the scheduler on the catalog's leader: takes jobs from the ledger, feeds what nodes report, carries out orders,
  * and enters completions and ends in the ledger, in their order for each job.
  */
-import type { Logger } from "pino";
 import { errorNote, RingfoldError, unreachable } from "../../base/errors.ts";
 import type { JobId, Millis, NodeId } from "../../base/ids.ts";
 import type { JobFile } from "../../catalog/commands.ts";
@@ -16,32 +15,22 @@ import type {
   SchedulerEffect,
   SchedulerInput,
 } from "../../jobs/scheduler-events.ts";
-import type { AttemptKey, JobAttempt, TaskRecord } from "../../jobs/task.ts";
+import type { AttemptKey, TaskRecord } from "../../jobs/task.ts";
 import { holders } from "../../ring/holders.ts";
 import { checked } from "../../wire/cbor.ts";
-import type { ControlMethods, TaskReport } from "../../wire/control.ts";
+import type { TaskReport } from "../../wire/control.ts";
 import { decodePlan, type JobInfo, taskRecordSchema } from "../../wire/jobs.ts";
 import type { Catalog } from "../catalog/catalog-port.ts";
 import type { DataPort } from "../data/data-port.ts";
-import type { Transport } from "../transport/transport.ts";
-import type { TaskRunner } from "./task-runner.ts";
-import type { ViewHolder } from "./view-holder.ts";
-import { addressOf } from "./watch-driver.ts";
+import { type CourierParts, OrderCourier } from "./order-courier.ts";
 
-/** An order or its cancelling must reach its node within this, or the node is asked again later. */
-const ORDER_DEADLINE: Millis = 5000;
 /** How often workers are asked what they run: finds orders and reports that got lost. */
 const ROLL_CALL: Millis = 5000;
 
-export interface CoordinatorParts {
-  readonly self: NodeId;
+export interface CoordinatorParts extends CourierParts {
   readonly incarnation: number;
   readonly catalog: Catalog;
-  readonly transport: Transport<ControlMethods>;
   readonly data: DataPort;
-  readonly runner: TaskRunner;
-  readonly view: ViewHolder;
-  readonly log: Logger;
   /** Something happened that people want to hear of. */
   readonly tell: (
     kind: "job-done" | "job-failed" | "job-cancelled" | "task-retried" | "job-submitted",
@@ -62,6 +51,7 @@ interface Running {
 export class Coordinator {
   readonly #parts: CoordinatorParts;
   readonly #scheduler: Scheduler;
+  readonly #courier: OrderCourier;
   readonly #running = new Map<JobId, Running>();
   readonly #loading = new Map<JobId, Promise<void>>();
   readonly #watchers = new Map<JobId, Set<() => void>>();
@@ -71,6 +61,7 @@ export class Coordinator {
 
   constructor(parts: CoordinatorParts) {
     this.#parts = parts;
+    this.#courier = new OrderCourier(parts);
     this.#scheduler = new Scheduler((block) => {
       const view = parts.view.current;
       if (view === undefined) return [];
@@ -250,7 +241,7 @@ export class Coordinator {
         return this.#startTask(effect);
       case "stop-task": {
         const { node, job, phase, task, attempt } = effect;
-        return this.#stopTask(node, { job, phase, task, attempt });
+        return this.#courier.stop(node, { job, phase, task, attempt });
       }
       case "record":
         return this.#enqueue(effect.job, () => this.#record(effect.job, effect.tasks));
@@ -259,11 +250,11 @@ export class Coordinator {
       case "end-job":
         return this.#enqueue(effect.job, () => this.#endJob(effect));
       case "clean-job":
-        return this.#cleanJob(effect.node, effect.job);
+        return this.#courier.clean(effect.node, effect.job);
       case "set-timer":
         return this.#setTimer(effect.at);
       case "wake-hosts":
-        for (const node of effect.nodes) this.#wakeHosts(node, effect.job);
+        for (const node of effect.nodes) this.#courier.wake(node, effect.job);
         return;
       default:
         unreachable(effect);
@@ -288,66 +279,12 @@ export class Coordinator {
         `${order.phase}-${order.task}, attempt ${order.attempt}`,
       );
     }
-    if (node === this.#parts.self) return this.#parts.runner.start(order, info);
-    this.#toNode(node, (to) =>
-      this.#parts.transport.request(
-        to,
-        "start-task",
-        { order, info },
-        { deadline: ORDER_DEADLINE },
-      ),
-    );
-  }
-
-  #stopTask(node: NodeId, attempt: JobAttempt): void {
-    if (node === this.#parts.self) return this.#parts.runner.stop(attempt);
-    this.#toNode(node, (to) =>
-      this.#parts.transport.request(to, "stop-task", attempt, { deadline: ORDER_DEADLINE }),
-    );
-  }
-
-  #cleanJob(node: NodeId, job: JobId): void {
-    if (node === this.#parts.self) return this.#parts.runner.clean(job);
-    this.#toNode(node, (to) =>
-      this.#parts.transport.request(to, "clean-job", { job }, { deadline: ORDER_DEADLINE }),
-    );
-  }
-
-  #wakeHosts(node: NodeId, job: JobId): void {
-    if (node === this.#parts.self) return this.#parts.runner.wake(job);
-    this.#toNode(node, (to) =>
-      this.#parts.transport.request(to, "wake-hosts", { job }, { deadline: ORDER_DEADLINE }),
-    );
-  }
-
-  /** A lost order is found by the next roll call. */
-  #toNode(
-    node: NodeId,
-    send: (to: { readonly node: NodeId; readonly address: string }) => Promise<unknown>,
-  ): void {
-    const to = addressOf(this.#parts.view, node);
-    if (to === undefined) return;
-    send(to).catch((error: unknown) =>
-      this.#parts.log.warn({ node, error: errorNote(error) }, "an order was not delivered"),
-    );
+    this.#courier.start(node, order, info);
   }
 
   #callTheRoll(): void {
     if (this.#scheduler.jobs().length === 0) return;
-    const { members } = this.#parts.view.members;
-    for (const { id, state } of members) {
-      if (state === "down") continue;
-      if (id === this.#parts.self) this.report(id, this.#parts.runner.rollCall());
-      else {
-        this.#toNode(id, async (to) => {
-          const { transport } = this.#parts;
-          const attempts = await transport.request(to, "roll-call", undefined, {
-            deadline: ORDER_DEADLINE,
-          });
-          this.report(id, { type: "running", attempts });
-        });
-      }
-    }
+    this.#courier.rollCall((node, running) => this.#feed({ type: "node-report", node, running }));
   }
 
   #enqueue(job: JobId, work: () => Promise<void>): void {

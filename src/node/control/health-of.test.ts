@@ -76,3 +76,12 @@ describe("health", () => {
     expect(of(["up", "down"], told({})).health.state).toBe("healthy");
   });
 });
+
+describe("what a leaving node waits for", () => {
+  test("are copies that holders lack, not copies for which there is no host", () => {
+    const counted = of(["up", "up"], told({ lastCopy: 4 }), told({}));
+    expect(counted).toMatchObject({ lacking: 0, settled: true });
+    expect(counted.health.state).toBe("at-risk");
+    expect(of(["up", "up"], told({ short: 2, none: 1 }), told({})).lacking).toBe(3);
+  });
+});

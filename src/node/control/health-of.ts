@@ -6,6 +6,10 @@ import type { ClusterView } from "./view-holder.ts";
 export interface Counted {
   readonly health: Health;
   readonly blocks: number;
+  /** Copies that holders lack, as far as counted. */
+  readonly lacking: number;
+  /** Every live node has counted since the last change of the member list. */
+  readonly settled: boolean;
 }
 
 /** @param vitals of the live nodes, by id */
@@ -25,9 +29,8 @@ export function countedHealth(
   };
   const health = healthOf(counts);
   const settled = known.every((told) => told?.settled === true && told.epoch >= view.members.epoch);
-  if (health.state !== "healthy" || settled) return { health, blocks: counts.total };
-  return {
-    health: { ...health, state: "healing", text: "Counting copies after a change" },
-    blocks: counts.total,
-  };
+  const counted = { blocks: counts.total, lacking: counts.healing + counts.missing, settled };
+  if (health.state !== "healthy" || settled) return { health, ...counted };
+  const text = "Counting copies after a change";
+  return { health: { ...health, state: "healing", text }, ...counted };
 }

@@ -71,8 +71,7 @@ export class Leaving {
     const { self, view, asks } = this.#parts;
     const current = view.current;
     if (current === undefined || view.member(self)?.state !== "leaving") return 1;
-    const { health } = countedHealth(current, await asks.vitals());
-    if (health.state === "healthy") return 0;
-    return Math.max(1, health.healing);
+    const { lacking, settled } = countedHealth(current, await asks.vitals());
+    return settled ? lacking : Math.max(1, lacking);
   }
 }
