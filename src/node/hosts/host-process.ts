@@ -5,7 +5,7 @@
  */
 import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, readFile, realpath, rm } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 
@@ -17,13 +17,12 @@ export interface HostPaths {
   readonly out: string;
 }
 
-/** Without symbolic links in its paths: Node's permission model looks at where a link leads, too. */
-export async function makeScratch(folder: string): Promise<HostPaths> {
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(join(folder, "in"), { recursive: true, mode: 0o700 });
-  await mkdir(join(folder, "out"), { recursive: true, mode: 0o700 });
-  const root = await realpath(folder);
-  return { root, in: join(root, "in"), out: join(root, "out") };
+export async function makeScratch(root: string): Promise<HostPaths> {
+  const paths = { root, in: join(root, "in"), out: join(root, "out") };
+  await rm(root, { recursive: true, force: true });
+  await mkdir(paths.in, { recursive: true, mode: 0o700 });
+  await mkdir(paths.out, { recursive: true, mode: 0o700 });
+  return paths;
 }
 
 const MiB = 1 << 20;

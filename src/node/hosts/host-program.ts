@@ -14,7 +14,7 @@ const entry = here("./task-host-main.ts");
 /** All that the program can import (tools/rooms.ts). */
 const rooms = [here("."), here("../../base"), here("../../engine"), here("../../sdk")];
 const root = here("../../..");
-/** Without symbolic links: Node's permission model would ask leave to follow them. */
+/** Without symbolic links: Node's module loader would need leave to read each of them. */
 const at = (folder: string, name: string): string => join(realpathSync(folder), name);
 
 /** Where what is made from the sources is kept; tried in order. */
@@ -27,13 +27,16 @@ const caches = (scratch: string): string[] => [
  * The program's path.
  * @param scratch absolute; where it is written when the package's own folder cannot be
  */
-export async function hostProgram(scratch: string): Promise<string> {
+export async function hostProgram(
+  scratch: string,
+  folders: readonly string[] = caches(scratch),
+): Promise<string> {
   const name = `task-host-${sourcesHash()}.mjs`;
-  for (const folder of caches(scratch)) {
+  for (const folder of folders) {
     if (existsSync(join(folder, name))) return at(folder, name);
   }
   const text = await bundled();
-  for (const folder of caches(scratch)) {
+  for (const folder of folders) {
     const kept = await keep(folder, name, text).catch(() => undefined);
     if (kept !== undefined) return kept;
   }
