@@ -1,5 +1,6 @@
 /**
- * Task hosts started ahead: one process per slot, each for one job, never used again for another.
+ * Task hosts started ahead: one process per slot, each for one job, never used again for another. They are started when
+ * work is near (a job was announced, or the last one is not long over), and given back when none came for a while.
  *
  * P1: never more leased hosts than slots; a lease waits, in order. Tested.
  * P2: a closed host's process is not given to another job. Kept by construction: a lease takes a fresh host.
@@ -7,6 +8,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { RingfoldError } from "../../base/errors.ts";
+import type { Millis } from "../../base/ids.ts";
 import { HOST_LIMITS, type HostLimits } from "./host-limits.ts";
 import { makeScratch } from "./host-process.ts";
 import { hostProgram } from "./host-program.ts";
@@ -18,9 +20,13 @@ export interface PoolOptions {
   /** Folder of the hosts' scratch folders, absolute; its old ones are removed. */
   readonly scratchRoot: string;
   readonly limits?: Partial<HostLimits>;
-  /** Processes kept ready while idle; default 1. */
+  /** Processes kept ready between jobs; default: one for each slot. */
   readonly warm?: number;
+  /** How long they are kept without work; default 60 s. */
+  readonly linger?: Millis;
 }
+
+const LINGER: Millis = 60_000;
 
 export class HostPool {
   private readonly options: PoolOptions;
@@ -37,13 +43,13 @@ export class HostPool {
   private taken = 0;
   private started = 0;
   private closed = false;
+  private idle: NodeJS.Timeout | undefined;
 
   constructor(options: PoolOptions) {
     this.options = options;
     this.limits = { ...HOST_LIMITS, ...options.limits };
     this.program = this.prepare();
     this.program.catch(() => undefined);
-    this.fill(options.warm ?? 1);
   }
 
   /** Hosts that wait for a lease. */
@@ -59,6 +65,7 @@ export class HostPool {
   /** A job is coming: starts processes for the free slots. */
   wake(): void {
     this.fill(this.options.slots - this.taken);
+    if (this.taken === 0) this.endLater();
   }
 
   /**
@@ -84,6 +91,7 @@ export class HostPool {
   /** Ends all processes and removes all scratch folders. */
   async close(): Promise<void> {
     this.closed = true;
+    clearTimeout(this.idle);
     for (const wake of this.waiting.splice(0)) wake(true);
     const fresh = await Promise.allSettled(this.fresh.splice(0));
     const hosts = fresh.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
@@ -105,7 +113,8 @@ export class HostPool {
 
   private async takeFresh(): Promise<TaskHost> {
     const next = this.fresh.shift() ?? this.start();
-    // A job has arrived: the other slots will be wanted too. The spare one waits until the slots are free again.
+    // A job has arrived: the other slots will be wanted too. The next job's wait until the slots are free again.
+    clearTimeout(this.idle);
     this.fill(this.options.slots - this.taken);
     const host = await next;
     await host.ready;
@@ -140,15 +149,21 @@ export class HostPool {
   private release(): void {
     const wake = this.waiting.shift();
     if (wake !== undefined) wake(false);
-    else if (--this.taken === 0) {
-      this.fill(this.options.warm ?? 1);
-      void this.trim();
+    else if (--this.taken === 0 && !this.closed) {
+      this.fill(this.options.warm ?? this.options.slots);
+      this.endLater();
     }
   }
 
-  /** Idle again: gives back the memory of what was started for more. */
+  private endLater(): void {
+    clearTimeout(this.idle);
+    this.idle = setTimeout(() => void this.trim(), this.options.linger ?? LINGER);
+    this.idle.unref();
+  }
+
+  /** Idle for long: gives the memory back. */
   private async trim(): Promise<void> {
-    const spare = this.fresh.splice(this.options.warm ?? 1);
+    const spare = this.fresh.splice(0);
     for (const one of await Promise.allSettled(spare)) {
       if (one.status === "fulfilled") await one.value.close();
     }
