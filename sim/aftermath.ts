@@ -10,7 +10,7 @@ import type { Users } from "./users.ts";
 
 /** What is not at rest yet, in words. */
 export function unsettled(fleet: Fleet, users: Users): string | undefined {
-  const running = fleet.leader.scheduler.jobs();
+  const running = fleet.leader.coordinator.scheduler.jobs();
   if (running.length > 0) return `${running.join()} still runs`;
   if (users.waiting > 0) return `${users.waiting} users still wait`;
   for (const machine of fleet.machines) {

@@ -9,7 +9,7 @@
  *     is done with the oracle's answer, and every node is up, idle and of one view. By cluster.ts, with {@link violated}.
  */
 import { InvariantError, present } from "../src/base/errors.ts";
-import type { BlockId, Bytes, Epoch, JobId } from "../src/base/ids.ts";
+import type { BlockId, Epoch, JobId } from "../src/base/ids.ts";
 import type { Command, Outcome } from "../src/catalog/commands.ts";
 import type { Scheduler } from "../src/jobs/scheduler.ts";
 import type { SchedulerEffect, SchedulerInput } from "../src/jobs/scheduler-events.ts";
@@ -43,10 +43,6 @@ export class Checkers {
 
   content(block: BlockId): Uint8Array {
     return present(this.#contents.get(block), "every committed block was made by somebody");
-  }
-
-  size(block: BlockId): Bytes {
-    return this.content(block).length;
   }
 
   /** How many words a job must count. */

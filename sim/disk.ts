@@ -1,5 +1,5 @@
 /** A node's disk: blocks that were synced. What was not synced at a crash was never written. */
-import type { BlockId, Bytes } from "../src/base/ids.ts";
+import type { BlockId } from "../src/base/ids.ts";
 import type { Random } from "../src/base/random.ts";
 import { type Flow, pause } from "./flow.ts";
 import type { Life, World } from "./world.ts";
@@ -11,11 +11,5 @@ export class Disk {
   *write(world: World, random: Random, life: Life, id: BlockId, bytes: Uint8Array): Flow<void> {
     yield* pause(world, life, 0.2 + random.next() * 4);
     this.blocks.set(id, bytes);
-  }
-
-  get bytes(): Bytes {
-    let sum = 0;
-    for (const bytes of this.blocks.values()) sum += bytes.length;
-    return sum;
   }
 }

@@ -1,10 +1,9 @@
 /**
  * The leader's side: the catalog's state machine over a map store, the judge's verdicts, the partition table, the view that
- * goes to everybody, and the scheduler. The simulated twin of membership and coordinator; the leader is never killed here.
+ * goes to everybody. The simulated twin of the node's membership; the leader is never killed here.
  */
-import { assert, unreachable } from "../src/base/errors.ts";
-import { blockIdOf } from "../src/base/hash.ts";
-import { type JobId, type Millis, type NodeId, ringId } from "../src/base/ids.ts";
+import { assert } from "../src/base/errors.ts";
+import { type Millis, type NodeId, ringId } from "../src/base/ids.ts";
 import type { Random } from "../src/base/random.ts";
 import type { WantedBlock } from "../src/blocks/repair-words.ts";
 import type {
@@ -16,19 +15,15 @@ import type {
 } from "../src/catalog/commands.ts";
 import { MapStore } from "../src/catalog/map-store.ts";
 import { answer } from "../src/catalog/read.ts";
-import type { MemberRecord, Opaque } from "../src/catalog/records.ts";
+import type { MemberRecord } from "../src/catalog/records.ts";
 import { apply } from "../src/catalog/state-machine.ts";
-import { type JobPlan, partName } from "../src/jobs/plan.ts";
-import { Scheduler } from "../src/jobs/scheduler.ts";
-import type { SchedulerEffect, SchedulerInput } from "../src/jobs/scheduler-events.ts";
-import type { TaskRecord } from "../src/jobs/task.ts";
-import { holders } from "../src/ring/holders.ts";
 import { type Member, memberList } from "../src/ring/member.ts";
 import { claimPartitions, EMPTY_TABLE, type PartitionTable } from "../src/ring/partition-table.ts";
 import { admissionPosition, position } from "../src/ring/position.ts";
 import type { Checkers } from "./checkers.ts";
+import { Coordinator } from "./coordinator.ts";
 import { type Flow, launch, pause } from "./flow.ts";
-import type { AnswerOf, Method, Report, RequestOf, View } from "./methods.ts";
+import type { AnswerOf, Method, RequestOf, View } from "./methods.ts";
 import type { Host, Network, Served } from "./network.ts";
 import type { SimNode } from "./node.ts";
 import { decodeManifest } from "./storage.ts";
@@ -36,8 +31,6 @@ import type { World } from "./world.ts";
 
 /** As long as the product's, over three. */
 const TABLE_GRACE: Millis = 20_000;
-const ROLL_CALL: Millis = 5000;
-const ORDER_DEADLINE: Millis = 2000;
 const VIEW_DEADLINE: Millis = 1000;
 const PARTITIONS = 64;
 
@@ -46,7 +39,7 @@ type Handlers = {
 };
 
 export class Leader {
-  readonly scheduler: Scheduler;
+  readonly coordinator: Coordinator;
   readonly #node: SimNode;
   readonly #world: World;
   readonly #network: Network;
@@ -54,11 +47,8 @@ export class Leader {
   readonly #random: Random;
   readonly #store = new MapStore();
   readonly #handlers: Handlers;
-  readonly #plans = new Map<JobId, JobPlan>();
   #index = 0;
   #viewNumber = 0;
-  #known = new Set<NodeId>();
-  #timer = 0;
   #tableTimer = 0;
   #read: { readonly index: number; readonly view: View } | undefined;
   #wanted: { readonly version: number; readonly blocks: readonly WantedBlock[] } | undefined;
@@ -69,12 +59,7 @@ export class Leader {
     this.#network = network;
     this.#checkers = checkers;
     this.#random = world.random("leader");
-    this.scheduler = new Scheduler((block) => {
-      const { members, table } = this.view;
-      const up = (id: NodeId): boolean =>
-        members.members.some((member) => member.id === id && member.state === "up");
-      return holders(table, members.members, block, 3, up);
-    });
+    this.coordinator = new Coordinator(this, node, world, network, checkers);
     this.#handlers = this.#served();
   }
 
@@ -95,7 +80,7 @@ export class Leader {
       this.#membersChanged();
     });
     this.#membersChanged();
-    launch(this.#rollCalls(), this.#node.life);
+    launch(this.coordinator.rollCalls(), this.#node.life);
   }
 
   /** The state of the catalog, as the number of the newest view. */
@@ -139,7 +124,7 @@ export class Leader {
     return outcome;
   }
 
-  #expect<T extends CommandType>(command: CommandOf<T>): ResultOf<T> {
+  expect<T extends CommandType>(command: CommandOf<T>): ResultOf<T> {
     // Each command has the outcome of its own type, which the compiler cannot follow through the union.
     const outcome = this.propose(command as Command) as Outcome<T>;
     assert(outcome.ok, `the catalog accepts ${command.type}`);
@@ -155,11 +140,11 @@ export class Leader {
 
   *#committed(work: () => unknown): Flow<unknown> {
     const result = work();
-    yield* this.#sync();
+    yield* this.sync();
     return result;
   }
 
-  #sync(): Flow<void> {
+  sync(): Flow<void> {
     return pause(this.#world, this.#node.life, 0.2 + this.#random.next() * 3);
   }
 
@@ -169,7 +154,7 @@ export class Leader {
     const { id, slots, zone, incarnation } = node;
     const addresses = { control: "sim", bulk: "sim", http: "sim" };
     if (known !== undefined) {
-      this.#expect({ type: "member-up", id, incarnation, addresses, slots, zone });
+      this.expect({ type: "member-up", id, incarnation, addresses, slots, zone });
       return;
     }
     const tokenHash = members.length === 0 ? undefined : this.#token();
@@ -183,12 +168,12 @@ export class Leader {
       addresses,
       incarnation,
     } satisfies Omit<MemberRecord, "state" | "since">;
-    this.#expect({ type: "member-admit", member, tokenHash });
+    this.expect({ type: "member-admit", member, tokenHash });
   }
 
   #token(): string {
     const hash = this.#index.toString(16).padStart(64, "0");
-    this.#expect({ type: "token-add", hash, expiresAt: this.#world.now + 60_000, uses: 1 });
+    this.expect({ type: "token-add", hash, expiresAt: this.#world.now + 60_000, uses: 1 });
     return hash;
   }
 
@@ -213,7 +198,7 @@ export class Leader {
         this.#membersChanged();
         return null;
       },
-      needs: (_, from) => this.scheduler.needs(from.id),
+      needs: (_, from) => this.coordinator.scheduler.needs(from.id),
       left: (_, from) => {
         this.remove(from.id);
         return null;
@@ -223,14 +208,14 @@ export class Leader {
         const known = this.#store.get("file", name)?.versions[0];
         if (known?.manifest === content.manifest) return true;
         const { ok } = this.propose({ type: "file-put", name, expected: 0, content });
-        this.#push();
+        this.push();
         return ok;
       },
       file: (name) => this.#store.get("file", name)?.versions[0],
-      submit: (plan) => this.#submit(plan),
+      submit: (plan) => this.coordinator.submit(plan),
       "job-state": (id) => this.#store.get("job", id)?.state,
       report: (report, from) => {
-        this.#reported(report, from.id);
+        this.coordinator.reported(report, from.id);
         return null;
       },
     };
@@ -262,56 +247,11 @@ export class Leader {
     return [...wanted.values()];
   }
 
-  #submit(plan: JobPlan): boolean {
-    const { id, name, output, replicas } = plan;
-    const block = blockIdOf(Buffer.from(id));
-    const outcome = this.propose({
-      type: "job-submit",
-      job: {
-        id,
-        name,
-        bundle: block,
-        plan: block,
-        mapTasks: plan.maps.length,
-        reduceTasks: plan.partitions,
-        output,
-        replicas,
-        params: {},
-        submittedBy: "sim",
-        input: [],
-      },
-    });
-    if (!outcome.ok) return false;
-    this.#plans.set(id, plan);
-    this.#feed({ type: "job-submitted", plan });
-    return true;
-  }
-
-  #reported(report: Report, node: NodeId): void {
-    if (report.type === "done") {
-      return this.#feed({ type: "task-done", node, ...report.attempt, result: report.result });
-    }
-    if (report.type === "failed") {
-      return this.#feed({ type: "task-failed", node, ...report.attempt, failure: report.failure });
-    }
-    this.#feed({ type: "task-progress", node, ...report.attempt, share: report.share });
-  }
-
   /** After any change of the list: the table fits it, the scheduler and everybody else hear of it. */
   #membersChanged(): void {
     this.#fitTable();
-    const { epoch, members } = this.view.members;
-    for (const { id, state, slots, zone, incarnation } of members) {
-      if (state === "down") this.#feed({ type: "node-down", node: id, epoch });
-      else this.#feed({ type: "node-up", node: id, slots, zone, incarnation, epoch });
-      if (state === "leaving") this.#feed({ type: "node-leaving", node: id });
-    }
-    const listed = new Set(members.map((member) => member.id));
-    for (const node of this.#known) {
-      if (!listed.has(node)) this.#feed({ type: "node-down", node, epoch });
-    }
-    this.#known = listed;
-    this.#push();
+    this.coordinator.membersChanged(this.view.members);
+    this.push();
   }
 
   #fitTable(): void {
@@ -325,7 +265,7 @@ export class Leader {
     const next = claimPartitions(before, hosts, { partitions: PARTITIONS });
     if (next === before) return;
     this.#checkers.table(next, hosts);
-    this.#expect({ type: "table-set", table: next, basedOn: table.version });
+    this.expect({ type: "table-set", table: next, basedOn: table.version });
     this.#world.tell(`table ${next.version} of ${hosts.length} hosts`);
   }
 
@@ -341,7 +281,7 @@ export class Leader {
   }
 
   /** Tells everybody who is up the newest view, until they have it or there is a newer one. */
-  #push(): void {
+  push(): void {
     this.#viewNumber += 1;
     const { view } = this;
     this.#checkers.view(view);
@@ -357,120 +297,6 @@ export class Leader {
       if (reply.ok) return;
       yield* pause(this.#world, this.#node.life, 300);
     }
-  }
-
-  *#rollCalls(): Flow<void> {
-    for (;;) {
-      yield* pause(this.#world, this.#node.life, ROLL_CALL);
-      for (const { id, state } of this.view.members.members) {
-        if (state !== "down") this.#callOn(id);
-      }
-    }
-  }
-
-  #callOn(node: NodeId): void {
-    this.#network.ask(this.#node, node, "roll-call", null, ORDER_DEADLINE, (reply) => {
-      if (reply.ok) this.#feed({ type: "node-report", node, ...reply.answer });
-    });
-  }
-
-  #feed(input: SchedulerInput): void {
-    const effects = this.scheduler.step(input, this.#world.now);
-    this.#checkers.scheduled(input, effects, this.scheduler);
-    for (const effect of effects) this.#carry(effect);
-  }
-
-  #carry(effect: SchedulerEffect): void {
-    switch (effect.type) {
-      case "start-task": {
-        const { order, node } = effect;
-        const plan = this.#plans.get(order.job);
-        assert(plan !== undefined, "an order's job has a plan");
-        const { job, phase, task, attempt } = order;
-        this.#world.tell(
-          `start ${job.slice(0, 3)} ${phase} ${task}.${attempt} on ${node.slice(0, 6)}`,
-        );
-        const shape = { partitions: plan.partitions, replicas: plan.replicas };
-        return this.#order(node, "start-task", { order, shape });
-      }
-      case "stop-task": {
-        const { node, job, phase, task, attempt } = effect;
-        return this.#order(node, "stop-task", { job, phase, task, attempt });
-      }
-      case "clean-job":
-        return this.#order(effect.node, "clean-job", effect.job);
-      case "record":
-        return launch(this.#record(effect.job, effect.tasks), this.#node.life);
-      case "record-lost": {
-        const tasks = effect.tasks.map(({ phase, ...key }) => ({ stage: phase, ...key }));
-        this.#expect({ type: "job-tasks-lost", job: effect.job, tasks });
-        return;
-      }
-      case "end-job":
-        return this.#endJob(effect);
-      case "set-timer":
-        return this.#setTimer(effect.at);
-      case "wake-hosts":
-        return;
-      default:
-        unreachable(effect);
-    }
-  }
-
-  /** Not repeated when it fails: the roll call finds what got lost. */
-  #order<M extends "start-task" | "stop-task" | "clean-job">(
-    node: NodeId,
-    method: M,
-    body: RequestOf<M>,
-  ): void {
-    this.#network.ask(this.#node, node, method, body, ORDER_DEADLINE, () => {});
-  }
-
-  *#record(job: JobId, tasks: readonly TaskRecord[]): Flow<void> {
-    const { recorded } = this.#expect({
-      type: "job-tasks-done",
-      job,
-      tasks: tasks.map(({ phase, task, attempt, node, result }) => ({
-        stage: phase,
-        task,
-        attempt,
-        node,
-        output: result as unknown as Opaque,
-        counters: result.counters,
-      })),
-    });
-    yield* this.#sync();
-    const names = new Set(recorded.map((ref) => `${ref.stage}/${ref.task}`));
-    const isIn = ({ phase, task }: TaskRecord): boolean => names.has(`${phase}/${task}`);
-    const accepted = tasks.filter(isIn);
-    const ignored = tasks.filter((task) => !isIn(task));
-    this.#feed({ type: "tasks-recorded", job, accepted, ignored });
-  }
-
-  #endJob(effect: Extract<SchedulerEffect, { type: "end-job" }>): void {
-    const { job, state, error, outputs } = effect;
-    const plan = this.#plans.get(job);
-    assert(plan !== undefined, "a job that ends has a plan");
-    this.#world.tell(`job ${job.slice(0, 3)} ${state} ${error?.message ?? ""}`);
-    const files = outputs.map(({ task, output }) => ({
-      name: partName(plan, task),
-      manifest: output.manifest,
-      manifestBytes: output.manifestBytes,
-      bytes: output.bytes,
-      blocks: output.blocks,
-      replicas: plan.replicas,
-      contentType: "text/plain",
-    }));
-    this.#expect({ type: "job-end", job, state, error, files, stats: {} });
-    this.#push();
-  }
-
-  #setTimer(at: Millis): void {
-    this.#timer += 1;
-    const mine = this.#timer;
-    this.#world.after(Math.max(0, at - this.#world.now), this.#node.life, () => {
-      if (mine === this.#timer) this.#feed({ type: "timer-fired" });
-    });
   }
 }
 

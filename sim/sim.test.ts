@@ -13,53 +13,79 @@ import { expectedCount } from "./text.ts";
 import { newLife, World } from "./world.ts";
 
 const main = fileURLToPath(new URL("./main.ts", import.meta.url));
+/** Whole clusters take a while on a machine that does much else. */
+const PATIENCE = 60_000;
 const scenarios = Object.keys(SCENARIOS) as ScenarioName[];
 
 describe("seeds", () => {
-  test.each(REGRESSIONS)("seed $seed of $scenario stays repaired: $found", (options) => {
-    expect(runSeed(options).failure).toBeUndefined();
-  });
+  test.each(REGRESSIONS)(
+    "seed $seed of $scenario stays repaired: $found",
+    (options) => {
+      expect(runSeed(options).failure).toBeUndefined();
+    },
+    PATIENCE,
+  );
 
-  test.each(scenarios)("%s keeps every promise on a few seeds", (scenario) => {
-    for (let seed = 1; seed <= 6; seed++) {
-      const { failure } = runSeed({ seed, scenario, nodes: 3 + (seed % 5) });
-      expect(failure, `seed ${seed}`).toBeUndefined();
-    }
-  });
+  test.each(scenarios)(
+    "%s keeps every promise on a few seeds",
+    (scenario) => {
+      for (let seed = 1; seed <= 6; seed++) {
+        const { failure } = runSeed({ seed, scenario, nodes: 3 + (seed % 5) });
+        expect(failure, `seed ${seed}`).toBeUndefined();
+      }
+    },
+    PATIENCE,
+  );
 
-  test("one seed twice is the same to the last event", () => {
-    const [one, two] = [1, 2].map(() =>
-      runSeed({ seed: 3, scenario: "mix", nodes: 5, keepTrace: true }),
-    );
-    expect(one?.trace.length).toBeGreaterThan(100);
-    expect(one?.trace).toEqual(two?.trace);
-    expect(one?.hash).toBe(two?.hash);
-  });
+  test(
+    "one seed twice is the same to the last event",
+    () => {
+      const [one, two] = [1, 2].map(() =>
+        runSeed({ seed: 3, scenario: "mix", nodes: 5, keepTrace: true }),
+      );
+      expect(one?.trace.length).toBeGreaterThan(100);
+      expect(one?.trace).toEqual(two?.trace);
+      expect(one?.hash).toBe(two?.hash);
+    },
+    PATIENCE,
+  );
 
-  test("the trace does not depend on being kept, another seed gives another", () => {
-    const options = { scenario: "crash", nodes: 4 } as const;
-    const [one, kept, other] = [
-      runSeed({ ...options, seed: 5 }),
-      runSeed({ ...options, seed: 5, keepTrace: true }),
-      runSeed({ ...options, seed: 6 }),
-    ];
-    expect(one.hash).toBe(kept.hash);
-    expect(one.hash).not.toBe(other.hash);
-  });
+  test(
+    "the trace does not depend on being kept, another seed gives another",
+    () => {
+      const options = { scenario: "crash", nodes: 4 } as const;
+      const [one, kept, other] = [
+        runSeed({ ...options, seed: 5 }),
+        runSeed({ ...options, seed: 5, keepTrace: true }),
+        runSeed({ ...options, seed: 6 }),
+      ];
+      expect(one.hash).toBe(kept.hash);
+      expect(one.hash).not.toBe(other.hash);
+    },
+    PATIENCE,
+  );
 });
 
 describe("the simulator finds what it is there to find", () => {
-  test("a lost block", () => {
-    const cluster = new Cluster({ seed: 1, scenario: "loss", nodes: 4 });
-    cluster.world.after(11_000, undefined, () => cluster.harm("lose-block"));
-    expect(() => cluster.run()).toThrow(/is not on|not lost/);
-  });
+  test(
+    "a lost block",
+    () => {
+      const cluster = new Cluster({ seed: 1, scenario: "loss", nodes: 4 });
+      cluster.world.after(11_000, undefined, () => cluster.harm("lose-block"));
+      expect(() => cluster.run()).toThrow(/is not on|not lost/);
+    },
+    PATIENCE,
+  );
 
-  test("a block that is not what it was", () => {
-    const cluster = new Cluster({ seed: 1, scenario: "loss", nodes: 4 });
-    cluster.world.after(11_000, undefined, () => cluster.harm("garble-block"));
-    expect(() => cluster.run()).toThrow(/is what its id says|still/);
-  });
+  test(
+    "a block that is not what it was",
+    () => {
+      const cluster = new Cluster({ seed: 1, scenario: "loss", nodes: 4 });
+      cluster.world.after(11_000, undefined, () => cluster.harm("garble-block"));
+      expect(() => cluster.run()).toThrow(/is what its id says|still/);
+    },
+    PATIENCE,
+  );
 
   test("a completion that counts twice", () => {
     const checkers = new Checkers();
@@ -151,13 +177,19 @@ describe("the command line", () => {
   const run = (...args: string[]) =>
     spawnSync(process.execPath, [main, ...args], { encoding: "utf8" });
 
-  test("prints the digest, the same each time, and ends with 0", () => {
-    const args = [main, "--seed", "4", "--nodes", "3", "--scenario", "crash"];
-    const [one, two] = [1, 2].map(() => execFileSync(process.execPath, args, { encoding: "utf8" }));
-    const digest = /seed 4 crash ([0-9a-f]{16}) /;
-    expect(one).toMatch(digest);
-    expect(digest.exec(one ?? "")?.[1]).toBe(digest.exec(two ?? "")?.[1]);
-  });
+  test(
+    "prints the digest, the same each time, and ends with 0",
+    () => {
+      const args = [main, "--seed", "4", "--nodes", "3", "--scenario", "crash"];
+      const [one, two] = [1, 2].map(() =>
+        execFileSync(process.execPath, args, { encoding: "utf8" }),
+      );
+      const digest = /seed 4 crash ([0-9a-f]{16}) /;
+      expect(one).toMatch(digest);
+      expect(digest.exec(one ?? "")?.[1]).toBe(digest.exec(two ?? "")?.[1]);
+    },
+    PATIENCE,
+  );
 
   test.each([
     [["--seed", "x"], "--seed is a whole number"],
@@ -165,9 +197,13 @@ describe("the command line", () => {
     [["--nodes", "2"], "--nodes is 3 to 50"],
     [["--scenario", "war"], 'no scenario is called "war"'],
     [["--what"], "Unknown option"],
-  ])("%j is refused with 2 and a reason", (args, reason) => {
-    const { status, stderr } = run(...args);
-    expect(status).toBe(2);
-    expect(stderr).toContain(reason);
-  });
+  ])(
+    "%j is refused with 2 and a reason",
+    (args, reason) => {
+      const { status, stderr } = run(...args);
+      expect(status).toBe(2);
+      expect(stderr).toContain(reason);
+    },
+    PATIENCE,
+  );
 });
