@@ -56,16 +56,16 @@ function nameOf(pid: number): string {
 /** Looks at processes and those below them again and again and keeps the peak of each process, the ones that ended too. */
 export class PeakWatch {
   private readonly peaks = new Map<number, { readonly who: string; readonly peak: Bytes }>();
-  private readonly roots = new Map<number, string>();
+  private readonly roots = new Map<number, (name: string) => string>();
   private readonly timer: NodeJS.Timeout;
 
   constructor() {
     this.timer = setInterval(() => this.look(), POLL_MS);
   }
 
-  /** @param who such as a node's name; each process's own name follows */
-  add(root: number, who: string): void {
-    this.roots.set(root, who);
+  /** @param label what to call each of its processes, given its own name */
+  add(root: number, label: (name: string) => string): void {
+    this.roots.set(root, label);
   }
 
   /** The highest peak of each kind of process, highest first. */
@@ -80,9 +80,9 @@ export class PeakWatch {
   }
 
   private look(): void {
-    for (const [root, who] of this.roots) {
+    for (const [root, label] of this.roots) {
       for (const { pid, name, peak } of treeMemory(root)) {
-        this.peaks.set(pid, { who: `${who} ${name}`.trim(), peak });
+        this.peaks.set(pid, { who: label(name), peak });
       }
     }
   }

@@ -34,7 +34,7 @@ async function run(place: BenchPlace, options: BenchOptions): Promise<BenchResul
   writeRandom(source, size);
   const ring = await startRing(nodes, { count: 2, slots: 1 });
   const watch = new PeakWatch();
-  for (const node of ring.nodes) watch.add(node.pid, node.name);
+  for (const node of ring.nodes) watch.add(node.pid, (name) => `${node.name} ${name}`);
   place.say("putting, getting and copying it in turns");
   const runs = options.runs ?? DEFAULT_RUNS;
   const contenders = contendersOf(nodes, ring.nodes, source, size, watch, runs);
@@ -82,7 +82,7 @@ function contendersOf(
 ): Contender[] {
   const cli = (args: readonly string[], node: ChildNode | undefined): Promise<{ ms: number }> =>
     runProgram(nodes, RINGFOLD, [...args, "--node", node?.http ?? ""], {
-      started: (pid) => watch.add(pid, "client"),
+      started: (pid) => watch.add(pid, () => "client"),
     });
   const back = join(nodes.dir, "back");
   const copy = join(nodes.dir, "copy");
