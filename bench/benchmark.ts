@@ -1,4 +1,7 @@
-/** What every benchmark is: it gets a place that vanishes afterwards, and gives back a table and figures. */
+/**
+ * What every benchmark is: it gets a place that vanishes afterwards, and gives back a table and
+ * figures.
+ */
 import type { Bytes } from "../src/base/ids.ts";
 import type { ChildNodes } from "../src/cli/child-node.ts";
 

@@ -1,4 +1,7 @@
-/** The word count of a few books on a warm ring of three: what a small job takes when nothing has to start. */
+/**
+ * The word count of a few books on a warm ring of three: what a small job takes when nothing has to
+ * start.
+ */
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";

@@ -1,7 +1,8 @@
 /**
- * Text that counts like English: words by Zipf's law (Zipf 1949, with Mandelbrot's shift), short ones first, 5.3 bytes a
- * word with what is between them, lines of about 70 columns, commas, full stops and capitals. ASCII only, so that `tr`
- * finds the same words. The same size gives the same bytes.
+ * Text that counts like English: words by Zipf's law (Zipf 1949, with Mandelbrot's shift), short
+ * ones first, 5.3 bytes a word with what is between them, lines of about 70 columns, commas, full
+ * stops and capitals. ASCII only, so that `tr` finds the same words. The same size gives the same
+ * bytes.
  */
 import { closeSync, openSync, writeSync } from "node:fs";
 import type { Bytes } from "../src/base/ids.ts";

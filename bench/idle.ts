@@ -1,4 +1,6 @@
-/** A node that does nothing: how soon it is ready, what memory it takes, how fast `status` answers. */
+/**
+ * A node that does nothing: how soon it is ready, what memory it takes, how fast `status` answers.
+ */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Bytes, Millis } from "../src/base/ids.ts";
 import { type ChildNode, RINGFOLD } from "../src/cli/child-node.ts";

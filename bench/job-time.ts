@@ -8,7 +8,10 @@ import type { Cluster, SubmitOptions } from "../src/sdk/client.ts";
 
 export interface TimedJob {
   readonly view: JobView;
-  /** From the call of submit until the client knows that the result is committed. The bundle is there before. */
+  /**
+   * From the call of submit until the client knows that the result is committed. The bundle is
+   * there before.
+   */
   readonly ms: Millis;
 }
 

@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- NAME [options]`. A benchmark measures and prints; it asserts nothing about time, but fails when answers
- * differ. It leaves no process and no file behind, also after Ctrl-C.
+ * `npm run bench -- NAME [options]`. A benchmark measures and prints; it asserts nothing about
+ * time, but fails when answers differ. It leaves no process and no file behind, also after Ctrl-C.
  */
 import { parseArgs } from "node:util";
 import { errorNote, RingfoldError } from "../src/base/errors.ts";

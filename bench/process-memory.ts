@@ -53,7 +53,10 @@ function nameOf(pid: number): string {
   return name === "main.ts" ? "control" : name;
 }
 
-/** Looks at processes and those below them again and again and keeps the peak of each process, the ones that ended too. */
+/**
+ * Looks at processes and those below them again and again and keeps the peak of each process, the
+ * ones that ended too.
+ */
 export class PeakWatch {
   private readonly peaks = new Map<number, { readonly who: string; readonly peak: Bytes }>();
   private readonly roots = new Map<number, (name: string) => string>();

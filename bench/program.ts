@@ -12,7 +12,10 @@ export interface Ended {
   readonly ms: Millis;
 }
 
-/** @param started told the process id, for measurements while it runs @throws task-died unless it ends with 0 */
+/**
+ * @param started told the process id, for measurements while it runs
+ * @throws task-died unless it ends with 0
+ */
 export async function runProgram(
   nodes: ChildNodes,
   command: string,

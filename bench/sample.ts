@@ -27,7 +27,10 @@ export interface Contender {
   run(round: number): Promise<Millis>;
 }
 
-/** Runs in turns, so that a slow moment of the machine meets all alike; each one's times, in the order of the contenders. */
+/**
+ * Runs in turns, so that a slow moment of the machine meets all alike; each one's times, in the
+ * order of the contenders.
+ */
 export async function interleaved(contenders: readonly Contender[]): Promise<Millis[][]> {
   const times = contenders.map((): Millis[] => []);
   const rounds = Math.max(...contenders.map(({ runs }) => runs));

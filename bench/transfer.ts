@@ -1,4 +1,7 @@
-/** Put and get of one large file between two nodes with two copies, as a user does it, beside `cp` and a sync. */
+/**
+ * Put and get of one large file between two nodes with two copies, as a user does it, beside `cp`
+ * and a sync.
+ */
 import { createHash } from "node:crypto";
 import { closeSync, createReadStream, fsyncSync, openSync, writeSync } from "node:fs";
 import { rm } from "node:fs/promises";

@@ -1,6 +1,6 @@
 /**
- * Word count of one large text: a node of two slots against single-thread programs tuned by hand and the shell's pipeline,
- * in turns, on the same file, all answers compared.
+ * Word count of one large text: a node of two slots against single-thread programs tuned by hand
+ * and the shell's pipeline, in turns, on the same file, all answers compared.
  */
 import { createHash } from "node:crypto";
 import { createReadStream, readFileSync } from "node:fs";
@@ -122,7 +122,8 @@ function rival(
     run: async () => {
       const ended = await runProgram(nodes, process.execPath, [path, input, output]);
       answers.check(name, sortedLines(readFileSync(output, "utf8")));
-      // Its own time, from the first read to the last write: the start of Node is not counted, to its advantage.
+      // Its own time, from the first read to the last write: the start of Node is not counted, to
+      // its advantage.
       return JSON.parse(ended.output).ms as Millis;
     },
   };

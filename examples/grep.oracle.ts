@@ -1,4 +1,7 @@
-/** What grep.ts must give. `node examples/grep.oracle.ts PATTERN FILE…` prints the lines file by file. */
+/**
+ * What grep.ts must give. `node examples/grep.oracle.ts PATTERN FILE…` prints the lines file by
+ * file.
+ */
 import { readFileSync } from "node:fs";
 
 /** @returns `file:line` for every line that matches, in the order of the input */

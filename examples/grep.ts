@@ -1,4 +1,7 @@
-/** Lines that match a pattern, as `file:line`: `ringfold run examples/grep.ts --input 'logs/**' --pattern 'err(or)?'`. */
+/**
+ * Lines that match a pattern, as `file:line`:
+ * `ringfold run examples/grep.ts --input 'logs/**' --pattern 'err(or)?'`.
+ */
 import { defineJob, param, t, text } from "ringfold";
 
 let compiled: RegExp | undefined;

@@ -1,4 +1,7 @@
-/** What inverted-index.ts must give. `node examples/inverted-index.oracle.ts FILE…` prints the lines in byte order. */
+/**
+ * What inverted-index.ts must give. `node examples/inverted-index.oracle.ts FILE…` prints the lines
+ * in byte order.
+ */
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 

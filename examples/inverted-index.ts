@@ -1,6 +1,7 @@
 /**
- * In which documents does each word occur? Output lines are `word n doc1,doc2,…`: the documents' base names in order.
- * Each value is a sorted, comma-separated list of names without the characters "," and "/", joined as pairs meet.
+ * In which documents does each word occur? Output lines are `word n doc1,doc2,…`: the documents'
+ * base names in order. Each value is a sorted, comma-separated list of names without the characters
+ * "," and "/", joined as pairs meet.
  */
 import { defineJob, t, text } from "ringfold";
 

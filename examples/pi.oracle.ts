@@ -1,6 +1,6 @@
 /**
- * What pi.ts must give for a seed: the same points thrown in one loop. The generator is the published sfc32, written here a
- * second time. `node examples/pi.oracle.ts SEED [SAMPLES]`
+ * What pi.ts must give for a seed: the same points thrown in one loop. The generator is the
+ * published sfc32, written here a second time. `node examples/pi.oracle.ts SEED [SAMPLES]`
  */
 
 function sfc32(seed: string): () => number {

@@ -1,4 +1,7 @@
-/** Monte-Carlo estimate of pi: 20 map tasks throw points at a square. The same seed gives the same digits. */
+/**
+ * Monte-Carlo estimate of pi: 20 map tasks throw points at a square. The same seed gives the same
+ * digits.
+ */
 import { defineJob, fold, gen, param, t } from "ringfold";
 
 export default defineJob({

@@ -1,4 +1,6 @@
-/** The same count as word-count.ts with a map of one's own over lines: the plain way to write a job. */
+/**
+ * The same count as word-count.ts with a map of one's own over lines: the plain way to write a job.
+ */
 import { defineJob, fold, t, text } from "ringfold";
 
 export default defineJob({

@@ -1,10 +1,14 @@
 /**
- * What word-count.ts and word-count-lines.ts must give, by the shortest program there is: whole files, one expression, one
- * Map. It shares no code with the engine. `node examples/word-count.oracle.ts FILE…` prints the lines in byte order.
+ * What word-count.ts and word-count-lines.ts must give, by the shortest program there is: whole
+ * files, one expression, one Map. It shares no code with the engine.
+ * `node examples/word-count.oracle.ts FILE…` prints the lines in byte order.
  */
 import { readFileSync } from "node:fs";
 
-/** @param texts whole files as bytes; invalid UTF-8 reads as U+FFFD @returns lines `word count`, in no order */
+/**
+ * @param texts whole files as bytes; invalid UTF-8 reads as U+FFFD
+ * @returns lines `word count`, in no order
+ */
 export function countWords(texts: Iterable<Uint8Array>): string[] {
   const counts = new Map<string, number>();
   for (const bytes of texts) {

@@ -1,7 +1,7 @@
 /**
- * Counts words: `ringfold run examples/word-count.ts --input 'books/*' --to out/`.
- * A word is a maximal run of Unicode letters, case kept; output lines are `word count`. The source, the map and the fold
- * are built-in, so the whole job runs on bytes.
+ * Counts words: `ringfold run examples/word-count.ts --input 'books/*' --to out/`. A word is a
+ * maximal run of Unicode letters, case kept; output lines are `word count`. The source, the map and
+ * the fold are built-in, so the whole job runs on bytes.
  */
 import { defineJob, each, fold, t, text } from "ringfold";
 

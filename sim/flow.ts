@@ -1,6 +1,7 @@
 /**
- * A procedure that waits, as a generator: `const reply = yield* network.call(…)`. Like async functions, but each step
- * happens inside an event of the world, so that nothing depends on when promises settle.
+ * A procedure that waits, as a generator: `const reply = yield* network.call(…)`. Like async
+ * functions, but each step happens inside an event of the world, so that nothing depends on when
+ * promises settle.
  */
 import type { Millis } from "../src/base/ids.ts";
 import type { Life, World } from "./world.ts";
@@ -17,7 +18,10 @@ export function* until<T>(start: (resume: (value: T) => void) => void): Flow<T> 
 export const pause = (world: World, life: Life, ms: Millis): Flow<void> =>
   until((resume) => world.after(ms, life, () => resume(undefined)));
 
-/** Runs a flow to its first wait, and on whenever it is called back; it stays where it is once its life has ended. */
+/**
+ * Runs a flow to its first wait, and on whenever it is called back; it stays where it is once its
+ * life has ended.
+ */
 export function launch<T>(flow: Flow<T>, life: Life, done: (value: T) => void = () => {}): void {
   const step = (value: unknown): void => {
     if (!life.alive) return;

@@ -5,7 +5,8 @@
  *     node sim/main.ts --seed 7 --trace             and every event
  *     node sim/main.ts --seeds 1000 --scenario loss a thousand seeds, the known bad ones first
  *
- * Ends with 0 when every promise was kept, 1 when one was broken (and says how to run that seed again), 2 on a wrong option.
+ * Ends with 0 when every promise was kept, 1 when one was broken (and says how to run that seed
+ * again), 2 on a wrong option.
  */
 import { parseArgs } from "node:util";
 import type { RunOptions } from "./cluster.ts";

@@ -1,4 +1,7 @@
-/** The requests between simulated nodes: what the node's control and bulk protocols carry, without their bytes. */
+/**
+ * The requests between simulated nodes: what the node's control and bulk protocols carry, without
+ * their bytes.
+ */
 
 import type { BlockId, Bytes, Epoch, FileName, JobId, NodeId } from "../src/base/ids.ts";
 import type { RepairReport, WantedBlock } from "../src/blocks/repair-words.ts";

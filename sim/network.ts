@@ -1,7 +1,8 @@
 /**
- * The virtual network: requests between processes, with delay, loss, repetition and reordering as the weather says. A request
- * ends with the answer, or fails: at its deadline when something was lost, soon when the other process is gone.
- * A process that crashes closes its connections, and its peers hear that; one that is cut off does not.
+ * The virtual network: requests between processes, with delay, loss, repetition and reordering as
+ * the weather says. A request ends with the answer, or fails: at its deadline when something was
+ * lost, soon when the other process is gone. A process that crashes closes its connections, and its
+ * peers hear that; one that is cut off does not.
  */
 import type { Millis, NodeId } from "../src/base/ids.ts";
 import type { Random } from "../src/base/random.ts";
@@ -107,7 +108,8 @@ export class Network {
     const end = (reply: Reply<unknown>): void => {
       if (!open) return;
       open = false;
-      // The method's types tie request and answer; both ends are checked by the compiler against the same table.
+      // The method's types tie request and answer; both ends are checked by the compiler against
+      // the same table.
       resume(reply as Reply<AnswerOf<M>>);
     };
     const late = this.#world.now + deadline;

@@ -1,4 +1,6 @@
-/** One simulated node: the product's cores, wired by a small shell that does what the real one does. */
+/**
+ * One simulated node: the product's cores, wired by a small shell that does what the real one does.
+ */
 import type { Millis, NodeId } from "../src/base/ids.ts";
 import type { Checkers } from "./checkers.ts";
 import type { Disk } from "./disk.ts";
@@ -77,7 +79,8 @@ export class SimNode implements Host {
     this.watch.heard(from.id, from.incarnation);
     const led = this.#led?.serve(method, body, from);
     if (led !== undefined) return led;
-    // The table of methods ties each handler to its body; the network hands over what the caller's compiler checked.
+    // The table of methods ties each handler to its body; the network hands over what the caller's
+    // compiler checked.
     const handler = this.#handlers[method] as ((body: unknown, from: Host) => unknown) | undefined;
     if (handler === undefined) return undefined;
     const answer = handler(body, from);
@@ -114,8 +117,8 @@ export class SimNode implements Host {
   }
 
   /**
-   * The polite leave: says so, finishes its work, waits until everything is whole without it, and goes.
-   * Undefined when patience ended first: then it stays `leaving`, and serves.
+   * The polite leave: says so, finishes its work, waits until everything is whole without it, and
+   * goes. Undefined when patience ended first: then it stays `leaving`, and serves.
    */
   *leave(): Flow<boolean> {
     const call = <M extends Method>(to: NodeId, method: M, body: RequestOf<M>) =>

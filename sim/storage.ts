@@ -1,4 +1,6 @@
-/** What a node does with blocks: serves and stores copies, reads from whoever has one, puts files. */
+/**
+ * What a node does with blocks: serves and stores copies, reads from whoever has one, puts files.
+ */
 import { blockIdOf } from "../src/base/hash.ts";
 import type { BlockId, Bytes, Millis, NodeId } from "../src/base/ids.ts";
 import type { Random } from "../src/base/random.ts";

@@ -1,4 +1,7 @@
-/** Drives a node's failure detector; on the leader the judge too. The simulated twin of the node's watch driver. */
+/**
+ * Drives a node's failure detector; on the leader the judge too. The simulated twin of the node's
+ * watch driver.
+ */
 
 import { unreachable } from "../src/base/errors.ts";
 import type { Millis, NodeId } from "../src/base/ids.ts";

@@ -1,6 +1,7 @@
 /**
- * Runs the tasks that a simulated node is ordered to. Time is made up, the work is not: maps read real blocks and count real
- * words, reduces fetch and merge real segments and store real parts, so that the job's answer can be checked to the byte.
+ * Runs the tasks that a simulated node is ordered to. Time is made up, the work is not: maps read
+ * real blocks and count real words, reduces fetch and merge real segments and store real parts, so
+ * that the job's answer can be checked to the byte.
  */
 import { crc32 } from "node:zlib";
 import { murmur3 } from "../src/base/hash.ts";

@@ -1,6 +1,7 @@
 /**
- * Virtual time: one queue of events, run in the order of their times, and in the order they were made among equals. Everything
- * that happens in a simulation happens in an event of this queue, so a seed decides all.
+ * Virtual time: one queue of events, run in the order of their times, and in the order they were
+ * made among equals. Everything that happens in a simulation happens in an event of this queue, so
+ * a seed decides all.
  */
 import { createHash, type Hash } from "node:crypto";
 import { assert } from "../src/base/errors.ts";
@@ -61,7 +62,10 @@ export class World {
     if (this.#keep) this.trace.push(text);
   }
 
-  /** Runs events until the time or the condition is reached; false when neither was and nothing is left. */
+  /**
+   * Runs events until the time or the condition is reached; false when neither was and nothing is
+   * left.
+   */
   run(until: Millis, done: () => boolean = () => false): boolean {
     while (!done()) {
       const next = this.#heap[0];

@@ -1,6 +1,6 @@
 /**
- * `npm run check`: everything that must hold before a commit, one line for each step, the whole output of a step only when
- * it fails. Steps run two at a time.
+ * `npm run check`: everything that must hold before a commit, one line for each step, the whole
+ * output of a step only when it fails. Steps run two at a time.
  */
 import { spawn } from "node:child_process";
 import { longFiles } from "./house.ts";

@@ -1,7 +1,8 @@
 /**
- * Puts into `package-lock.json` the programs for other systems that the registry in use did not serve when the lock was
- * written (`npm ci` refuses a lock without them): `node tools/complete-lock.ts`, after every change of a dependency.
- * Their versions are exact in the package that wants them, and their names say the system.
+ * Puts into `package-lock.json` the programs for other systems that the registry in use did not
+ * serve when the lock was written (`npm ci` refuses a lock without them):
+ * `node tools/complete-lock.ts`, after every change of a dependency. Their versions are exact in
+ * the package that wants them, and their names say the system.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -37,7 +38,10 @@ export function missingEntries(lock: Lock): Record<string, object> {
   return missing;
 }
 
-/** `@oxlint/binding-linux-x64-musl` → its `os`, `cpu` and `libc`, as npm compares them with the machine. */
+/**
+ * `@oxlint/binding-linux-x64-musl` → its `os`, `cpu` and `libc`, as npm compares them with the
+ * machine.
+ */
 function systemOf(name: string): object {
   const parts = name.split(/[/-]/);
   const os = parts.find((part) => OSES.includes(part) || MORE_OSES.includes(part));

@@ -1,6 +1,7 @@
 /**
- * The rules of house style that neither the compiler nor the linter knows. Each takes a file and gives back its faults,
- * one line each: `file:line: what is wrong`. CONTRIBUTING.md says them in words.
+ * The rules of house style that neither the compiler nor the linter knows. Each takes a file and
+ * gives back its faults, one line each: `file:line: what is wrong`. CONTRIBUTING.md says them in
+ * words.
  */
 import { Visitor, type VisitorObject } from "oxc-parser";
 import { isTest, lineAt, type Module } from "./modules.ts";
@@ -23,7 +24,10 @@ function rule(visitorFor: (report: Report, module: Module) => VisitorObject): Ru
   };
 }
 
-/** What a job author imports as "ringfold": on the submitting side, and inside a bundle. Made of re-exports. */
+/**
+ * What a job author imports as "ringfold": on the submitting side, and inside a bundle. Made of
+ * re-exports.
+ */
 const PUBLIC_ENTRIES = ["src/sdk/index.ts", "src/sdk/job-side.ts"];
 
 /** A default export is a job: `export default defineJob(…)`. */

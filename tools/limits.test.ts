@@ -26,7 +26,10 @@ const limits = [...rows].map(([, what = "", number = "", unit = "", name = "", p
 /** Named factors that the sources use. */
 const NAMED: Readonly<Record<string, number>> = { KIB: 2 ** 10, MIB: 2 ** 20, GIB: 2 ** 30 };
 
-/** The value of `const NAME: Bytes = 4 * KIB * 1024;`, `= 16 << 20;` or of a property `name: 4 * 1024,`. */
+/**
+ * The value of `const NAME: Bytes = 4 * KIB * 1024;`, `= 16 << 20;` or of a property
+ * `name: 4 * 1024,`.
+ */
 function constantIn(source: string, name: string): number {
   const [, expression = ""] =
     new RegExp(`\\b${name}(?:: \\w+)? ?[=:] (\\d[\\w* <]*)[;,]`).exec(source) ?? [];

@@ -28,7 +28,9 @@ export interface Module {
 
 export const isTest = (path: string): boolean => /\.(test|test-d|arbitrary)\.ts$/.test(path);
 
-/** Paths of all files below the folders that exist, sorted, without dot files and `node_modules`. */
+/**
+ * Paths of all files below the folders that exist, sorted, without dot files and `node_modules`.
+ */
 export function filesBelow(folders: readonly string[], ending: string, root = ROOT): string[] {
   const found: string[] = [];
   for (const folder of folders) collect(root, folder, ending, found);
@@ -56,7 +58,10 @@ function entriesOf(directory: string) {
 export const readModule = (path: string, root = ROOT): Module =>
   parseModule(path, readFileSync(join(root, path), "utf8"));
 
-/** @throws RingfoldError `bug` when the text is not TypeScript: a rule must never pass on what it could not read. */
+/**
+ * @throws RingfoldError `bug` when the text is not TypeScript: a rule must never pass on what it
+ *   could not read.
+ */
 export function parseModule(path: string, text: string): Module {
   const result = parseSync(path, text);
   const fault = result.errors.find((error) => error.severity === "Error");

@@ -1,6 +1,7 @@
 /**
- * Wraps comments at 100 columns, which the formatter leaves alone. Touches only paragraphs that have a longer line: the words
- * are kept, lists and tags stay lists and tags, code and tables stay as they are.
+ * Wraps comments at 100 columns, which the formatter leaves alone. Touches only paragraphs that
+ * have a longer line: the words are kept, lists and tags stay lists and tags, code and tables stay
+ * as they are.
  */
 
 export const COLUMNS = 100;
@@ -29,7 +30,9 @@ interface Run {
 const WHOLE = /^(\s*)\/\*\*? (.*) \*\/$/;
 const PIECE = /^(\s*)(\*(?!\/)|\/\/) ?(?! *(?:oxlint|biome|@ts)-)/;
 
-/** Lines of one comment that begin at `i`; a comment of one line is a run too, when it is too long. */
+/**
+ * Lines of one comment that begin at `i`; a comment of one line is a run too, when it is too long.
+ */
 function commentRun(lines: readonly string[], i: number): Run | undefined {
   const first = lines[i] ?? "";
   const [, indent = "", text] = WHOLE.exec(first) ?? [];
@@ -52,14 +55,13 @@ function reflowRun({ lines, prefix }: Run): string[] {
   const whole = WHOLE.exec(first);
   if (whole !== null) {
     const [, indent = "", text = ""] = whole;
-    return [`${indent}/**`, ...wrapped([text], prefix), `${indent} */`];
+    return [`${indent}/**`, ...wrappedByTag([text], prefix), `${indent} */`];
   }
   const texts = lines.map((line) => line.slice(prefix.trimEnd().length).replace(/^ /, ""));
   return paragraphs(texts).flatMap(({ lines: paragraph, fixed }) => {
     const long = paragraph.some((text) => prefix.length + text.length > COLUMNS);
     const same = paragraph.map((text) => (prefix + text).trimEnd());
-    if (!long || fixed) return same;
-    return byTag(paragraph).flatMap((one) => wrapped(one, prefix));
+    return long && !fixed ? wrappedByTag(paragraph, prefix) : same;
   });
 }
 
@@ -69,9 +71,9 @@ const ENTRY = /^\s*(?:[A-Z]\d{1,2}[:.]?\s+|[-*•]\s+|\d+\.\s+|@\w+\s?)/;
 const FIXED = /^\s*$|^ {4}|^\s*\||^\s*```/;
 
 /** Tags that stood behind each other on one line get lines of their own. */
-function byTag(paragraph: readonly string[]): string[][] {
+function wrappedByTag(paragraph: readonly string[], prefix: string): string[] {
   const pieces = paragraph.join("\n").split(/(?<=\S)[ \n]\s*(?=@(?:param|returns|throws)\s)/);
-  return pieces.map((piece) => piece.split("\n"));
+  return pieces.flatMap((piece) => wrapped(piece.split("\n"), prefix));
 }
 
 interface Paragraph {
@@ -79,7 +81,9 @@ interface Paragraph {
   readonly fixed: boolean;
 }
 
-/** Lines that belong together: a new paragraph begins at an entry, and at and after a fixed line. */
+/**
+ * Lines that belong together: a new paragraph begins at an entry, and at and after a fixed line.
+ */
 function paragraphs(texts: readonly string[]): Paragraph[] {
   const found: Paragraph[] = [];
   let example = false;

@@ -1,6 +1,7 @@
 /**
- * The import table of ARCHITECTURE.md: which room may import which. A room is a folder; `tools/rooms.test.ts` holds every
- * file to the table, and proves on planted trespasses that it would notice.
+ * The import table of ARCHITECTURE.md: which room may import which. A room is a folder;
+ * `tools/rooms.test.ts` holds every file to the table, and proves on planted trespasses that it
+ * would notice.
  */
 import { posix } from "node:path";
 import { type Import, isTest, type Module } from "./modules.ts";
@@ -98,7 +99,10 @@ export const ROOM_NAMES = Object.keys(ROOMS) as readonly RoomName[];
 /** The rooms whose code must be synchronous and deterministic. */
 export const PURE_ROOMS: readonly RoomName[] = CORES;
 
-/** Files that may do more than their room: the commands that start nodes, and those that bundle a job. */
+/**
+ * Files that may do more than their room: the commands that start nodes, and those that bundle a
+ * job.
+ */
 const NODE_STARTERS = /^src\/cli\/(up|demo|run)[^/]*\.ts$/;
 const JOB_ROOMS: readonly RoomName[] = ["sdk", "examples"];
 /** Packages that only tests may import. */

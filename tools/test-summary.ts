@@ -1,6 +1,7 @@
 /**
- * Adds up the JSON reports of test runs and prints one line, `12 passed, 0 failed`, the last of `.ci/run`:
- * `node tools/test-summary.ts REPORT…`. Exits with 1 when a test failed, or when a run left no report or no test.
+ * Adds up the JSON reports of test runs and prints one line, `12 passed, 0 failed`, the last of
+ * `.ci/run`: `node tools/test-summary.ts REPORT…`. Exits with 1 when a test failed, or when a run
+ * left no report or no test.
  */
 import { readFileSync } from "node:fs";
 
@@ -20,7 +21,10 @@ interface Report {
   }[];
 }
 
-/** A run without a readable report counts as one failure; so does a test file that never got to its first test. */
+/**
+ * A run without a readable report counts as one failure; so does a test file that never got to its
+ * first test.
+ */
 export function tallyOf(text: string | undefined): Tally {
   if (text === undefined || text === "") return { passed: 0, failed: 1, skipped: 0 };
   const report: Report = JSON.parse(text);

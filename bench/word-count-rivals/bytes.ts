@@ -1,11 +1,12 @@
 /**
- * Rival of the built-in word count: one thread, one hand-tuned loop over bytes, everything in this file. It scans, hashes
- * and counts words in place, keeps its table in typed arrays, and writes `word count` lines in the order of the words.
+ * Rival of the built-in word count: one thread, one hand-tuned loop over bytes, everything in this
+ * file. It scans, hashes and counts words in place, keeps its table in typed arrays, and writes
+ * `word count` lines in the order of the words.
  *
  *     node bytes.ts INPUT [OUTPUT]
  *
- * A word is a maximal run of Unicode letters. Prints one JSON line with the milliseconds from the first read to the last
- * write; the start of Node itself is not counted, to its advantage.
+ * A word is a maximal run of Unicode letters. Prints one JSON line with the milliseconds from the
+ * first read to the last write; the start of Node itself is not counted, to its advantage.
  */
 import { closeSync, openSync, readSync, writeFileSync } from "node:fs";
 
@@ -83,7 +84,10 @@ function grow(): void {
   }
 }
 
-/** Length of the wide letter at `at`, 0 if it is none. Letters are looked up in a table of what was asked before. */
+/**
+ * Length of the wide letter at `at`, 0 if it is none. Letters are looked up in a table of what was
+ * asked before.
+ */
 const known = new Map<number, number>();
 function wideLetter(bytes: Uint8Array, at: number, end: number): number {
   const first = bytes[at] as number;

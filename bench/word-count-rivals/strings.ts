@@ -1,6 +1,7 @@
 /**
- * Rival of the word count with a user's map over lines: one thread, strings, a regular expression and a `Map`, tuned as a
- * good programmer would: large reads, whole lines decoded at once, one table, counts boxed so that a hit writes no string.
+ * Rival of the word count with a user's map over lines: one thread, strings, a regular expression
+ * and a `Map`, tuned as a good programmer would: large reads, whole lines decoded at once, one
+ * table, counts boxed so that a hit writes no string.
  *
  *     node strings.ts INPUT [OUTPUT]
  *

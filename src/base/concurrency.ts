@@ -1,4 +1,7 @@
-/** The results of the work on each item, in their order, with at most `limit` under way. The first failure is thrown. */
+/**
+ * The results of the work on each item, in their order, with at most `limit` under way. The first
+ * failure is thrown.
+ */
 export async function mapLimited<A, B>(
   items: readonly A[],
   limit: number,

@@ -8,7 +8,8 @@ export const sha256Hex = (bytes: Uint8Array | string): string => hash("sha256", 
 export const blockIdOf = (bytes: Uint8Array): BlockId => sha256Hex(bytes) as BlockId;
 
 /**
- * MurmurHash3, 32 bits, x86 variant (Austin Appleby, public domain algorithm): spreads keys over reduce partitions.
+ * MurmurHash3, 32 bits, x86 variant (Austin Appleby, public domain algorithm): spreads keys over
+ * reduce partitions.
  * @param bytes the buffer
  * @param from first byte, @param to one past the last byte
  */

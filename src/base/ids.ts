@@ -1,6 +1,7 @@
 /**
- * The ids and units that every room speaks. Each id is a branded string made by exactly one parser, so that a value that
- * has the type has been checked. Units are flavoured numbers: a plain number is accepted, a number of another unit is not.
+ * The ids and units that every room speaks. Each id is a branded string made by exactly one parser,
+ * so that a value that has the type has been checked. Units are flavoured numbers: a plain number
+ * is accepted, a number of another unit is not.
  */
 import { RingfoldError } from "./errors.ts";
 
@@ -43,8 +44,8 @@ export const jobId = (text: string): JobId => parse("job id", /^j[0-9a-z]{12}$/,
 export const MAX_NAME_BYTES = 1024;
 
 /**
- * A file name: `/`-separated, relative, without empty, `.` or `..` segments, without control characters or backslash,
- * at most {@link MAX_NAME_BYTES} bytes.
+ * A file name: `/`-separated, relative, without empty, `.` or `..` segments, without control
+ * characters or backslash, at most {@link MAX_NAME_BYTES} bytes.
  * @throws RingfoldError `bad-name`
  */
 export function fileName(text: string): FileName {

@@ -1,4 +1,6 @@
-/** A seeded generator: the only source of randomness that a core, a simulation or a task may use. */
+/**
+ * A seeded generator: the only source of randomness that a core, a simulation or a task may use.
+ */
 export interface Random {
   /** A float in [0, 1). */
   next(): number;

@@ -1,6 +1,6 @@
 /**
- * Block buffers that are used again: a large allocation costs more than the copy into it, and what the garbage collector
- * has not noticed yet still counts as memory of the process.
+ * Block buffers that are used again: a large allocation costs more than the copy into it, and what
+ * the garbage collector has not noticed yet still counts as memory of the process.
  *
  * U1  A buffer is given out to one user at a time; giving it back twice is a bug. Asserted.
  * U2  At most `keep` free buffers of a size are kept. Tested.

@@ -1,16 +1,18 @@
 /**
  * Cuts a stream of bytes into blocks.
  *
- * A block by lines ends at the last line end (\n) at or before the block size. A line longer than that gets a block of its
- * own, up to its line end; at {@link MAX_BLOCK_BYTES} without one it is cut where it is, and the block says `continues`.
- * Any bytes can be stored; only a job over lines must refuse such a file (see manifest.ts, B2).
+ * A block by lines ends at the last line end (\n) at or before the block size. A line longer than
+ * that gets a block of its own, up to its line end; at {@link MAX_BLOCK_BYTES} without one it is
+ * cut where it is, and the block says `continues`. Any bytes can be stored; only a job over lines
+ * must refuse such a file (see manifest.ts, B2).
  *
  * C1  The blocks, in order, are the bytes that were pushed. Tested.
  * C2  The same bytes give the same blocks, however they were chunked. Tested.
  * C3  No block is empty, none is longer than MAX_BLOCK_BYTES. Asserted.
- * C4  A byte is copied at most three times (into a buffer, with an unfinished line to the next, with a long line to a larger
- *     one); usually once. By construction.
- * C5  Buffers come from the pool; the cutter holds one between calls, and its user those of blocks not yet released. Tested.
+ * C4  A byte is copied at most three times (into a buffer, with an unfinished line to the next,
+ *     with a long line to a larger one); usually once. By construction.
+ * C5  Buffers come from the pool; the cutter holds one between calls, and its user those of blocks
+ *     not yet released. Tested.
  */
 import { assert, RingfoldError } from "../base/errors.ts";
 import type { Bytes } from "../base/ids.ts";
@@ -54,7 +56,10 @@ export class BlockCutter {
     this.#pool = pool;
   }
 
-  /** Takes the bytes in (they may be overwritten afterwards) and returns the blocks that are complete. */
+  /**
+   * Takes the bytes in (they may be overwritten afterwards) and returns the blocks that are
+   * complete.
+   */
   push(chunk: Uint8Array): CutBlock[] {
     const done: CutBlock[] = [];
     let rest = chunk;

@@ -1,9 +1,11 @@
 /**
  * In which order a reader tries the copies of a block.
  *
- * O1  Every candidate comes once; those that are down come last, since a verdict may be old. Tested.
+ * O1  Every candidate comes once; those that are down come last, since a verdict may be old.
+ *     Tested.
  * O2  Of the live ones, the reader itself first, then its zone, then the others. Tested.
- * O3  Within a group the start is rotated by the key, so that the readers of many blocks share the holders. Tested.
+ * O3  Within a group the start is rotated by the key, so that the readers of many blocks share the
+ *     holders. Tested.
  */
 import type { BlockId, NodeId } from "../base/ids.ts";
 
@@ -14,7 +16,8 @@ export interface Candidate {
 }
 
 /**
- * @param candidates the holders by the table in force, then those by the one before; repeated ones count once
+ * @param candidates the holders by the table in force, then those by the one before; repeated ones
+ *   count once
  */
 export function readOrder(
   self: { readonly id: NodeId; readonly zone: string },

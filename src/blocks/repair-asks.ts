@@ -1,7 +1,8 @@
 /**
  * Questions to nodes about what they lack, gathered into batches: one at a time to each node.
  *
- * A1  An answer counts once, and only while nothing happened to the node since it was asked. Tested.
+ * A1  An answer counts once, and only while nothing happened to the node since it was asked.
+ *     Tested.
  * A2  A node that failed to answer is left alone until the next retry. Tested.
  */
 import { present } from "../base/errors.ts";

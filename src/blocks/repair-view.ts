@@ -1,6 +1,7 @@
 /**
- * Who is there and where blocks belong, as repair sees it: members that went down keep their places for a grace.
- * The grace is counted from when this node learnt it, by its own clock; the leader's clock may differ.
+ * Who is there and where blocks belong, as repair sees it: members that went down keep their places
+ * for a grace. The grace is counted from when this node learnt it, by its own clock; the leader's
+ * clock may differ.
  *
  * W1  A grace ends for all plans at one moment, when the timer fires. By {@link RepairView.expire}.
  */
@@ -29,7 +30,10 @@ export class RepairView {
     this.#grace = grace;
   }
 
-  /** Takes a new view; returns the nodes of which nothing known holds any longer, being down, gone or started anew. */
+  /**
+   * Takes a new view; returns the nodes of which nothing known holds any longer, being down, gone
+   * or started anew.
+   */
   update(members: readonly RepairMember[], placement: BlockPlacement, now: Millis): NodeId[] {
     const before = this.#members;
     this.#members = new Map(members.map((member) => [member.id, member]));

@@ -17,7 +17,10 @@ export interface RepairMember {
   readonly state: "up" | "down" | "leaving";
 }
 
-/** Where blocks belong; the ring's `placement(table, members)` is one. Blocks of one partition have the same holders. */
+/**
+ * Where blocks belong; the ring's `placement(table, members)` is one. Blocks of one partition have
+ * the same holders.
+ */
 export interface BlockPlacement {
   partitionOf(block: BlockId): number;
   holders(block: BlockId, copies: Copies, usable: (id: NodeId) => boolean): NodeId[];

@@ -1,6 +1,6 @@
 /**
- * What can be asked of the catalog, and what is answered. Commands travel through the log and change it; every answer is a
- * function of the log alone.
+ * What can be asked of the catalog, and what is answered. Commands travel through the log and
+ * change it; every answer is a function of the log alone.
  */
 import type { ErrorCode, ErrorNote } from "../base/errors.ts";
 import type {
@@ -56,7 +56,10 @@ export type Command =
       readonly expiresAt: Millis;
       readonly uses: number;
     }
-  /** Without a token only the very first member is admitted. Admitting a member again is `member-up`. */
+  /**
+   * Without a token only the very first member is admitted. Admitting a member again is
+   * `member-up`.
+   */
   | {
       readonly type: "member-admit";
       readonly member: NewMember;

@@ -1,7 +1,8 @@
 /**
  * The commands about files: a name, its versions, and compare-and-set between writers.
  *
- * C20 A version number of a name is never given out twice, also across a removal (for {@link GONE_KEPT_MS}). Tested.
+ * C20 A version number of a name is never given out twice, also across a removal (for
+ *     {@link GONE_KEPT_MS}). Tested.
  * C21 A write that expects a version succeeds only if that version is the current one. Tested.
  * C22 `filesVersion` grows with each command that changed a name, and only then. Tested.
  */
@@ -69,7 +70,10 @@ export function addVersion(
   return version;
 }
 
-/** Forgets two old removals for each new one, so that what is kept stays in proportion to a day's removals. */
+/**
+ * Forgets two old removals for each new one, so that what is kept stays in proportion to a day's
+ * removals.
+ */
 function forgetGone(store: CatalogStore, now: Millis): void {
   for (const key of store.keys("gone-order", { limit: 2 })) {
     const { name } = present(store.get("gone-order", key), "S1: a listed key has a record");

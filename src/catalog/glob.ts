@@ -1,15 +1,19 @@
 /**
- * Patterns over file names: `*` any run within a segment, `?` one character within a segment, `**` any run also across
- * segments; `**` and a slash at the start of a segment stands for any number of folders, none included. All other
- * characters stand for themselves, brackets too, so that every name can be asked for.
+ * Patterns over file names: `*` any run within a segment, `?` one character within a segment, `**`
+ * any run also across segments; `**` and a slash at the start of a segment stands for any number of
+ * folders, none included. All other characters stand for themselves, brackets too, so that every
+ * name can be asked for.
  *
- * G1  Matching takes no more than (length of name)² × (length of pattern) steps: no pattern hangs the catalog. By the two
- *     places to go back to (Kirk Krauss's wildcard match, with a second star). Tested against a naive matcher.
+ * G1  Matching takes no more than (length of name)² × (length of pattern) steps: no pattern hangs
+ *     the catalog. By the two places to go back to (Kirk Krauss's wildcard match, with a second
+ *     star). Tested against a naive matcher.
  */
 import { RingfoldError } from "../base/errors.ts";
 import { MAX_NAME_BYTES } from "../base/ids.ts";
 
-/** A run within a segment, any run, any number of folders, one character; else the character itself. */
+/**
+ * A run within a segment, any run, any number of folders, one character; else the character itself.
+ */
 type Token = "*" | "**" | "**/" | "?" | { readonly is: string };
 
 export interface Glob {
@@ -59,7 +63,10 @@ function tokensOf(pattern: string): Token[] {
   return tokens;
 }
 
-/** Where to go on from when what followed a star did not fit: the token after it, and the next character to give it. */
+/**
+ * Where to go on from when what followed a star did not fit: the token after it, and the next
+ * character to give it.
+ */
 interface Retry {
   readonly token: number;
   readonly char: number;

@@ -1,4 +1,7 @@
-/** What the handlers of all commands share: their shape, their two kinds of answer, and the cluster's record. */
+/**
+ * What the handlers of all commands share: their shape, their two kinds of answer, and the
+ * cluster's record.
+ */
 import { type ErrorCode, present } from "../base/errors.ts";
 import type { Epoch, Millis } from "../base/ids.ts";
 import type { CommandOf, CommandType, Outcome, Refusal } from "./commands.ts";

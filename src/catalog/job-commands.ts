@@ -1,10 +1,14 @@
 /**
  * The job ledger: which jobs there are, which attempt of each task counts, and how each job ended.
  *
- * C30 A job ends once, and its files are registered in the same command as its end, all or none. Tested.
- * C31 Of all attempts of a task at most one is recorded: the first that finished, until it is lost. Tested.
- * C32 No two running jobs write into one another's folder, and none into a folder that holds names. Tested.
- * C33 Only running jobs have task records, and at most {@link KEPT_JOBS} ended jobs are remembered. Tested.
+ * C30 A job ends once, and its files are registered in the same command as its end, all or none.
+ *     Tested.
+ * C31 Of all attempts of a task at most one is recorded: the first that finished, until it is lost.
+ *     Tested.
+ * C32 No two running jobs write into one another's folder, and none into a folder that holds names.
+ *     Tested.
+ * C33 Only running jobs have task records, and at most {@link KEPT_JOBS} ended jobs are remembered.
+ *     Tested.
  */
 import { assert, present } from "../base/errors.ts";
 import type { FileName, JobId } from "../base/ids.ts";

@@ -1,4 +1,7 @@
-/** The catalog's store over maps: for the simulator, and as the model that other stores are compared with. */
+/**
+ * The catalog's store over maps: for the simulator, and as the model that other stores are compared
+ * with.
+ */
 import type { CatalogTables, TableName } from "./records.ts";
 import type { CatalogStore, KeyRange } from "./store.ts";
 
@@ -50,7 +53,10 @@ export class MapStore implements CatalogStore {
   }
 }
 
-/** The order of the UTF-8 bytes, which is the order of the code points (not of JavaScript's UTF-16 units). */
+/**
+ * The order of the UTF-8 bytes, which is the order of the code points (not of JavaScript's UTF-16
+ * units).
+ */
 export function compareUtf8(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {

@@ -1,9 +1,11 @@
 /**
  * The commands about the cluster's members: who is on the list, in which state, and who holds what.
  *
- * C10 Each real change of the list gives out exactly one new epoch; a command that changes nothing gives none. Tested.
+ * C10 Each real change of the list gives out exactly one new epoch; a command that changes nothing
+ *     gives none. Tested.
  * C11 What an older incarnation says, or is said of it, never undoes what a newer one did. Tested.
- * C12 A token admits as many nodes as it has uses, none after its expiry by the entry's clock. Tested.
+ * C12 A token admits as many nodes as it has uses, none after its expiry by the entry's clock.
+ *     Tested.
  * C13 A partition table replaces exactly the one that it was computed from. Tested.
  */
 import type { NodeId } from "../base/ids.ts";
@@ -53,7 +55,8 @@ export const memberHandlers: Handlers<MemberCommand> = {
   "member-admit": (store, command, at) => {
     const { member, tokenHash } = command;
     const known = store.get("member", member.id);
-    // The answer to its first admission was lost, or it joins again by habit: its key is its identity, no token is spent.
+    // The answer to its first admission was lost, or it joins again by habit: its key is its
+    // identity, no token is spent.
     if (known !== undefined) return bringUp(store, known, member, at);
     const fault = tokenFault(store, tokenHash, at) ?? placeFault(store, member.position);
     if (fault !== undefined) return fault;
@@ -72,7 +75,8 @@ export const memberHandlers: Handlers<MemberCommand> = {
 
   "member-down": (store, { id, incarnation }, { now }) => {
     const known = store.get("member", id);
-    // A report about a node that was removed, came back newer, or is known to be down says nothing new.
+    // A report about a node that was removed, came back newer, or is known to be down says nothing
+    // new.
     if (known === undefined || known.incarnation > incarnation || known.state === "down") {
       return done(unchanged(store));
     }

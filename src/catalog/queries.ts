@@ -1,4 +1,7 @@
-/** What can be read from the catalog. Lists come in pages: `next` is the `after` of the next page, absent at the end. */
+/**
+ * What can be read from the catalog. Lists come in pages: `next` is the `after` of the next page,
+ * absent at the end.
+ */
 import type { BlockId, Bytes, Epoch, FileName, JobId, RingId } from "../base/ids.ts";
 import type {
   FileRecord,
@@ -12,7 +15,9 @@ import type {
 export type Query =
   | { readonly type: "state" }
   | { readonly type: "file"; readonly name: FileName }
-  /** Names that fit the glob (see glob.ts) and begin with the prefix, in the order of their bytes. */
+  /**
+   * Names that fit the glob (see glob.ts) and begin with the prefix, in the order of their bytes.
+   */
   | {
       readonly type: "files";
       readonly glob?: string | undefined;
@@ -24,7 +29,10 @@ export type Query =
   | { readonly type: "wanted"; readonly after?: string | undefined; readonly limit: number }
   /** Newest first. */
   | { readonly type: "jobs"; readonly after?: string | undefined; readonly limit: number }
-  /** A running job comes with its recorded tasks, by stage and number: all of them, or a page when a limit is given. */
+  /**
+   * A running job comes with its recorded tasks, by stage and number: all of them, or a page when a
+   * limit is given.
+   */
   | {
       readonly type: "job";
       readonly id: JobId;
@@ -58,7 +66,9 @@ export interface QueryAnswers {
   };
   readonly file: { readonly file?: FileRecord | undefined };
   readonly files: { readonly files: readonly FileRecord[]; readonly next?: string | undefined };
-  /** `filesVersion` is what the page was read at: pages of different numbers do not make one whole. */
+  /**
+   * `filesVersion` is what the page was read at: pages of different numbers do not make one whole.
+   */
   readonly wanted: {
     readonly filesVersion: number;
     readonly manifests: readonly WantedManifest[];

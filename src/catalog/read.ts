@@ -1,9 +1,10 @@
 /**
  * The reading side of the catalog: queries over the same store, answered between two commands.
  *
- * C40 The pages of a list give each record exactly once and end, as long as nothing changes in between. Tested.
- * C41 A query reads at most {@link MAX_SCANNED} keys, so that it never holds the log up; only `job` without
- *     a limit reads all of a job's tasks. By the loop; tested.
+ * C40 The pages of a list give each record exactly once and end, as long as nothing changes in
+ *     between. Tested.
+ * C41 A query reads at most {@link MAX_SCANNED} keys, so that it never holds the log up; only `job`
+ *     without a limit reads all of a job's tasks. By the loop; tested.
  */
 import { present, unreachable } from "../base/errors.ts";
 import type { JobId } from "../base/ids.ts";
@@ -21,7 +22,9 @@ import {
 import type { FileRecord, JobRecord } from "./records.ts";
 import type { CatalogStore } from "./store.ts";
 
-/** Most keys that one query looks at. A page may be short, even empty, and still name a next one. */
+/**
+ * Most keys that one query looks at. A page may be short, even empty, and still name a next one.
+ */
 export const MAX_SCANNED = 10_000;
 
 /**
@@ -83,7 +86,9 @@ function commonPrefix(a: string, b: string): string | undefined {
   return b.startsWith(a) ? b : undefined;
 }
 
-/** The keys of a page out of at most {@link MAX_SCANNED} candidates, and where the next page begins. */
+/**
+ * The keys of a page out of at most {@link MAX_SCANNED} candidates, and where the next page begins.
+ */
 function pageOf(keys: readonly string[], glob: Glob | undefined, size: number) {
   const found: string[] = [];
   for (const key of keys) {

@@ -1,6 +1,6 @@
 /**
- * The records of the catalog: the few facts that must never disagree. Plain data, as it stands in the store and on the
- * wire; node/ hands it to the cores that decide with it.
+ * The records of the catalog: the few facts that must never disagree. Plain data, as it stands in
+ * the store and on the wire; node/ hands it to the cores that decide with it.
  */
 import type { ErrorNote } from "../base/errors.ts";
 import type {
@@ -19,11 +19,17 @@ export interface ClusterRecord {
   readonly ringId: RingId;
   /** Grows by one with every change of the member list. */
   readonly epoch: Epoch;
-  /** Grows with every command that changed a file name: who has seen this number has nothing to look for. */
+  /**
+   * Grows with every command that changed a file name: who has seen this number has nothing to look
+   * for.
+   */
   readonly filesVersion: number;
 }
 
-/** A host on the list. Shaped like the ring's `Member`, its position not yet parsed: 40 lower-case hex digits. */
+/**
+ * A host on the list. Shaped like the ring's `Member`, its position not yet parsed: 40 lower-case
+ * hex digits.
+ */
 export interface MemberRecord {
   readonly id: NodeId;
   readonly name: string;
@@ -75,7 +81,9 @@ export interface FileVersion {
   readonly at: Millis;
 }
 
-/** A name and its versions, the current one first, then at most {@link KEPT_VERSIONS} older ones. */
+/**
+ * A name and its versions, the current one first, then at most {@link KEPT_VERSIONS} older ones.
+ */
 export interface FileRecord {
   readonly name: FileName;
   readonly versions: readonly [FileVersion, ...FileVersion[]];
@@ -84,7 +92,10 @@ export interface FileRecord {
 /** Older versions that a name keeps. */
 export const KEPT_VERSIONS = 3;
 
-/** The last version of a removed name, kept for {@link GONE_KEPT_MS} so that an old compare-and-set cannot succeed. */
+/**
+ * The last version of a removed name, kept for {@link GONE_KEPT_MS} so that an old compare-and-set
+ * cannot succeed.
+ */
 export interface GoneRecord {
   readonly version: number;
   readonly at: Millis;

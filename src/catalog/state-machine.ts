@@ -1,12 +1,13 @@
 /**
- * The catalog: the state machine that Raft replicates (Ongaro and Ousterhout, 2014, section 5.3; Schneider, 1990). It decides
- * the few facts that must never disagree: who is a member, which version a name has, who holds what, which task output
- * counts, how a job ended.
+ * The catalog: the state machine that Raft replicates (Ongaro and Ousterhout, 2014, section 5.3;
+ * Schneider, 1990). It decides the few facts that must never disagree: who is a member, which
+ * version a name has, who holds what, which task output counts, how a job ended.
  *
- * C1  The outcome and the state after it are functions of the log alone: no clock but the entry's, no randomness, no order
- *     that a peer chose. Tested over two stores, with a restart in between.
+ * C1  The outcome and the state after it are functions of the log alone: no clock but the entry's,
+ *     no randomness, no order that a peer chose. Tested over two stores, with a restart in between.
  * C2  A command that is refused changes nothing. Tested.
- * C3  Entries are applied in the order of their indexes. By the driver; the store keeps the applied index.
+ * C3  Entries are applied in the order of their indexes. By the driver; the store keeps the applied
+ *     index.
  * C4  Nothing is accepted before the cluster is founded. Tested.
  */
 import { assert, unreachable } from "../base/errors.ts";
@@ -26,7 +27,8 @@ export function apply(store: CatalogStore, command: Command, at: LogPlace): Outc
   if (command.type !== "cluster-init" && store.get("cluster", "cluster") === undefined) {
     return refuse("wrong-cluster", "the cluster is not founded yet");
   }
-  // The map pairs each type with the handler of that type, which the compiler cannot follow through an index.
+  // The map pairs each type with the handler of that type, which the compiler cannot follow through
+  // an index.
   const handler = handlers[command.type] as Handler<CommandType>;
   return handler(store, command, at);
 }

@@ -1,7 +1,8 @@
 /**
- * Real nodes as child processes, for the demo and the benchmarks: `bin/ringfold up` on loopback, on free ports, with data in
- * one temporary folder. Processes and folder are gone when the group is closed, and also when this process dies in any
- * other way: a guard, a few lines of shell, waits for the end of a pipe that only this process holds.
+ * Real nodes as child processes, for the demo and the benchmarks: `bin/ringfold up` on loopback, on
+ * free ports, with data in one temporary folder. Processes and folder are gone when the group is
+ * closed, and also when this process dies in any other way: a guard, a few lines of shell, waits
+ * for the end of a pipe that only this process holds.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -25,7 +26,10 @@ const GONE_MS: Millis = 10_000;
 /** What is kept of a child's words, for the message when it fails. */
 const KEPT_CHARS = 4000;
 
-/** Reads process groups, one a line; at the end of its input kills them and removes the folder. "done" calls it off. */
+/**
+ * Reads process groups, one a line; at the end of its input kills them and removes the folder.
+ * "done" calls it off.
+ */
 const GUARD = `
 trap '' INT HUP TERM
 while IFS= read -r line; do
@@ -113,7 +117,9 @@ export class ChildNodes {
     return child;
   }
 
-  /** Kills what still runs, waits until it is gone, then removes the folder. May be called again. */
+  /**
+   * Kills what still runs, waits until it is gone, then removes the folder. May be called again.
+   */
   close(): Promise<void> {
     this.closing ??= this.closeNow();
     return this.closing;

@@ -1,6 +1,6 @@
 /**
- * `ringfold …`: finds the command, loads its file alone, runs it, and turns whatever happens into an exit code: 0 done,
- * 1 failed, 2 wrong use, 3 not reachable, 4 refused, 130 ended by Ctrl-C.
+ * `ringfold …`: finds the command, loads its file alone, runs it, and turns whatever happens into
+ * an exit code: 0 done, 1 failed, 2 wrong use, 3 not reachable, 4 refused, 130 ended by Ctrl-C.
  */
 import { Command, CommanderError } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
@@ -15,7 +15,10 @@ interface Entry {
   readonly load: () => Promise<Build>;
 }
 
-/** One line per command. Only the file of the one that runs is loaded: `status` must answer in 150 ms. */
+/**
+ * One line per command. Only the file of the one that runs is loaded: `status` must answer in 150
+ * ms.
+ */
 const COMMANDS: Readonly<Record<string, Entry>> = {
   up: { group: "Nodes", summary: "start a node", load: async () => (await import("./up.ts")).up },
   "join-token": {

@@ -1,6 +1,7 @@
 /**
- * The oracle of the demo: a word count in one process, written apart from the engine. It shares nothing with it, neither
- * code nor method: it reads each file whole, in order, and counts strings. A word is a maximal run of Unicode letters.
+ * The oracle of the demo: a word count in one process, written apart from the engine. It shares
+ * nothing with it, neither code nor method: it reads each file whole, in order, and counts strings.
+ * A word is a maximal run of Unicode letters.
  */
 import { readFile } from "node:fs/promises";
 
@@ -21,7 +22,10 @@ export async function countWords(paths: readonly string[]): Promise<WordCounts> 
   return counts;
 }
 
-/** Lines `word count`, as the job writes them. A line that is not, and a word that comes twice, show as a difference. */
+/**
+ * Lines `word count`, as the job writes them. A line that is not, and a word that comes twice, show
+ * as a difference.
+ */
 export function parseCounts(text: string): WordCounts {
   const counts = new Map<string, number>();
   for (const line of text.split("\n")) {

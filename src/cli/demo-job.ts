@@ -1,11 +1,17 @@
-/** One run of the word count in the demo: watched, and with a node that is killed in the middle when asked. */
+/**
+ * One run of the word count in the demo: watched, and with a node that is killed in the middle when
+ * asked.
+ */
 import type { Millis } from "../base/ids.ts";
 import type { JobView, TaskRow } from "../contract/job-view.ts";
 import type { ChildNode } from "./child-node.ts";
 import { type ChildRing, until } from "./child-ring.ts";
 import { bar, type DemoScreen, type LiveLine } from "./demo-screen.ts";
 
-/** The kill comes when this share of the maps is done: what is behind must be kept, what is ahead done by fewer. */
+/**
+ * The kill comes when this share of the maps is done: what is behind must be kept, what is ahead
+ * done by fewer.
+ */
 const KILL_AT = 0.3;
 const LOOK_MS: Millis = 40;
 /** Neighbours notice a closed connection at once, silence after seconds. */
@@ -72,7 +78,10 @@ export async function runDemoJob(
 const runOf = (view: JobView, ms: Millis, crash: Crash | undefined): JobRun =>
   crash === undefined ? { view, ms } : { view, ms, crash };
 
-/** Kills a node that runs a map just now, once enough maps are done; undefined when it is not the moment. */
+/**
+ * Kills a node that runs a map just now, once enough maps are done; undefined when it is not the
+ * moment.
+ */
 async function killInTheMiddle(cluster: DemoCluster, id: string): Promise<Crash | undefined> {
   const view = await cluster.client.job(id);
   const maps = view.phases.find(({ name }) => name === "map");

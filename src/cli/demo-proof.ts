@@ -1,4 +1,6 @@
-/** What the demo proves: the files are what they were, and both answers are what one process counts. */
+/**
+ * What the demo proves: the files are what they were, and both answers are what one process counts.
+ */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { RingfoldError } from "../base/errors.ts";
@@ -39,7 +41,10 @@ export async function readEverything(
   return performance.now() - began;
 }
 
-/** Both answers against the count of one process. @throws answer-differs with the first words that differ */
+/**
+ * Both answers against the count of one process.
+ * @throws answer-differs with the first words that differ
+ */
 export async function prove(
   screen: DemoScreen,
   client: Pick<Cluster, "results">,

@@ -1,6 +1,7 @@
 /**
- * What the demo shows. On a screen: steps with their times, and under them a few lines that are drawn over while something
- * runs. Elsewhere the same facts as plain lines, each printed once; for programs the steps as JSON.
+ * What the demo shows. On a screen: steps with their times, and under them a few lines that are
+ * drawn over while something runs. Elsewhere the same facts as plain lines, each printed once; for
+ * programs the steps as JSON.
  */
 import type { Writable } from "node:stream";
 import { styleText } from "node:util";

@@ -1,4 +1,7 @@
-/** The real text of the demo: the Markdown files that came with the dependencies, or the text files of the user's folder. */
+/**
+ * The real text of the demo: the Markdown files that came with the dependencies, or the text files
+ * of the user's folder.
+ */
 import { opendir, stat } from "node:fs/promises";
 import { join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -74,7 +77,8 @@ async function textFile(folder: string, path: string): Promise<LocalFile | undef
     const { size } = await stat(path);
     return size > 0 && (await looksLikeText(path)) ? { path, name, bytes: size } : undefined;
   } catch {
-    // A name that the cluster does not take, or no right to read: left out, like a file that is no text.
+    // A name that the cluster does not take, or no right to read: left out, like a file that is no
+    // text.
     return undefined;
   }
 }

@@ -1,6 +1,7 @@
 /**
- * `ringfold demo [DIR]`: five real nodes, real text, a word count, a node that is killed in the middle of it, and the proof
- * that the answer is exact and that no copy is missing afterwards. Whatever happens, no process and no file stays.
+ * `ringfold demo [DIR]`: five real nodes, real text, a word count, a node that is killed in the
+ * middle of it, and the proof that the answer is exact and that no copy is missing afterwards.
+ * Whatever happens, no process and no file stays.
  */
 import { fileURLToPath } from "node:url";
 import { bundleJob } from "../node/hosts/bundle-job.ts";
@@ -31,8 +32,8 @@ export interface DemoOptions {
 }
 
 /**
- * @throws local-file for a folder without text, answer-differs when the proof fails, what the nodes answer; `Ended` after
- * Ctrl-C
+ * @throws local-file for a folder without text, answer-differs when the proof fails, what the nodes
+ * answer; `Ended` after Ctrl-C
  */
 export async function runDemo(options: DemoOptions = {}): Promise<void> {
   const terminal = options.terminal ?? processTerminal();

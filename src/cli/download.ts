@@ -1,4 +1,7 @@
-/** Files of the cluster into local ones: a temporary name beside the target, renamed when all bytes are there. */
+/**
+ * Files of the cluster into local ones: a temporary name beside the target, renamed when all bytes
+ * are there.
+ */
 
 import { randomBytes } from "node:crypto";
 import { createWriteStream, rmSync } from "node:fs";

@@ -13,7 +13,10 @@ const WHY: Readonly<Record<string, string>> = {
   EMFILE: "too many open files",
 };
 
-/** @returns a RingfoldError as it is; `disk-full` or `local-file` for an error of the system; anything else as it is */
+/**
+ * @returns a RingfoldError as it is; `disk-full` or `local-file` for an error of the system;
+ *   anything else as it is
+ */
 export function localError(thrown: unknown, path: string): unknown {
   if (thrown instanceof RingfoldError) return thrown;
   const { code, syscall } = thrown as NodeJS.ErrnoException;

@@ -1,4 +1,7 @@
-/** What `put` and `run --local` were asked for: local files with the names that they get, all looked at before any is sent. */
+/**
+ * What `put` and `run --local` were asked for: local files with the names that they get, all looked
+ * at before any is sent.
+ */
 import { constants } from "node:fs";
 import { access, glob, open, readdir, stat } from "node:fs/promises";
 import { basename, join, relative, resolve, sep } from "node:path";
@@ -18,7 +21,10 @@ export interface LocalFile {
 interface Found {
   readonly path: string;
   readonly bytes: number;
-  /** Where it gets its name from: relative to the folder that was named, or the file's own last part. */
+  /**
+   * Where it gets its name from: relative to the folder that was named, or the file's own last
+   * part.
+   */
   readonly tail: string;
   /** In front of `tail` when no --as says otherwise: the named folder's own name. */
   readonly folder: string;
@@ -92,7 +98,10 @@ async function expandGlob(cwd: string, pattern: string): Promise<Found[]> {
   return found.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** Files below a folder, links followed to files but not to folders: a link to a folder can lead in circles. */
+/**
+ * Files below a folder, links followed to files but not to folders: a link to a folder can lead in
+ * circles.
+ */
 async function filesBelow(folder: string): Promise<Found[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((error) =>
     throwLocal(error, folder),
@@ -112,7 +121,10 @@ async function filesBelow(folder: string): Promise<Found[]> {
 
 const SNIFF_BYTES = 8192;
 
-/** Text has no zero byte in its first pages; what is text is cut into blocks at line ends. @throws local-file */
+/**
+ * Text has no zero byte in its first pages; what is text is cut into blocks at line ends.
+ * @throws local-file
+ */
 export async function looksLikeText(path: string): Promise<boolean> {
   try {
     await using file = await open(path);

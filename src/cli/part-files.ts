@@ -33,7 +33,10 @@ export async function prepareFolder(folder: string, force: boolean): Promise<voi
   }
 }
 
-/** Downloads all parts; with old ones of an earlier, longer run removed, so that the folder holds this output alone. */
+/**
+ * Downloads all parts; with old ones of an earlier, longer run removed, so that the folder holds
+ * this output alone.
+ */
 export async function writeParts(
   cluster: Cluster,
   view: JobView,

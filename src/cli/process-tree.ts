@@ -4,7 +4,10 @@ import { readdirSync, readFileSync } from "node:fs";
 
 const hasProc = process.platform === "linux";
 
-/** A process and all below it that live just now, itself first, if it does. Of groups and sessions it does not matter. */
+/**
+ * A process and all below it that live just now, itself first, if it does. Of groups and sessions
+ * it does not matter.
+ */
 export function processTree(root: number): number[] {
   const children = Map.groupBy(hasProc ? fromProc() : fromPs(), ({ parent }) => parent);
   const tree = [root];
@@ -32,7 +35,10 @@ function fromProc(): Row[] {
 
 const parentOf = (pid: string): number => Number(statOf(pid)[1]);
 
-/** State, parent and so on: field 3 and what follows. The name before may hold spaces and brackets (proc(5)). */
+/**
+ * State, parent and so on: field 3 and what follows. The name before may hold spaces and brackets
+ * (proc(5)).
+ */
 function statOf(pid: string | number): string[] {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ");

@@ -1,6 +1,6 @@
 /**
- * Progress on standard error: nothing for what is over within a second; then one line drawn over on a screen, and plain
- * lines now and then elsewhere.
+ * Progress on standard error: nothing for what is over within a second; then one line drawn over on
+ * a screen, and plain lines now and then elsewhere.
  */
 import type { Bytes, Millis } from "../base/ids.ts";
 import { showBytes, showMillis } from "./quantity.ts";

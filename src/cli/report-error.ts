@@ -1,4 +1,7 @@
-/** The one message of a command that failed: what, where, code, and what to do. Never a stack trace unless asked for. */
+/**
+ * The one message of a command that failed: what, where, code, and what to do. Never a stack trace
+ * unless asked for.
+ */
 import { ERRORS, errorNote, RingfoldError } from "../base/errors.ts";
 import { jsonLine, line, type Terminal } from "./terminal.ts";
 
@@ -15,7 +18,10 @@ export class Ended extends Error {
   }
 }
 
-/** Prints the message and gives the exit code. With `json` a line of its own goes to standard output too. */
+/**
+ * Prints the message and gives the exit code. With `json` a line of its own goes to standard output
+ * too.
+ */
 export async function reportError(
   thrown: unknown,
   terminal: Terminal,
@@ -34,7 +40,10 @@ export async function reportError(
   return exit;
 }
 
-/** Messages of ours may have several lines (a compiler's, say); a stack of a fault has its message in the first. */
+/**
+ * Messages of ours may have several lines (a compiler's, say); a stack of a fault has its message
+ * in the first.
+ */
 function firstLine(message: string): string {
   const stack = message.search(/\n\s+at /);
   return stack < 0 ? message : message.slice(0, stack);

@@ -1,4 +1,7 @@
-/** What `run` was asked for. Flags that it does not know are the job's parameters: `--top 10`, `--top=10`, `--verbose`. */
+/**
+ * What `run` was asked for. Flags that it does not know are the job's parameters: `--top 10`,
+ * `--top=10`, `--verbose`.
+ */
 import type { Command } from "commander";
 import type { SubmitOptions } from "../sdk/client.ts";
 import type { ClientFlags } from "./command.ts";
@@ -24,7 +27,10 @@ export interface Leftover {
   readonly params: Readonly<Record<string, string>>;
 }
 
-/** A flag takes the next word as its value unless that is a flag too; then, or at the end, it is `true`. */
+/**
+ * A flag takes the next word as its value unless that is a flag too; then, or at the end, it is
+ * `true`.
+ */
 export function paramsOf(words: readonly string[]): Leftover {
   const operands: string[] = [];
   const params: Record<string, string> = {};
@@ -63,7 +69,10 @@ export function submitOptionsOf(
   };
 }
 
-/** The flag of `run` that somebody may have meant: a parameter that no job has and that is one slip away from it. */
+/**
+ * The flag of `run` that somebody may have meant: a parameter that no job has and that is one slip
+ * away from it.
+ */
 export function slipOf(name: string, command: Command): string | undefined {
   const known = command.options.map((option) => option.long?.slice(2) ?? "");
   return known.find((one) => one !== "" && distance(one, name) <= (one.length > 5 ? 2 : 1));

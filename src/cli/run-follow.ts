@@ -16,7 +16,10 @@ import { INTERRUPTED, jsonLine, line, type Terminal, write } from "./terminal.ts
 /** At most so many progress lines a second for programs. */
 const JSON_PROGRESS_MS = 200;
 
-/** @returns the job that is done @throws what the job failed with, with its id in the detail; Ended after Ctrl-C */
+/**
+ * @returns the job that is done
+ * @throws what the job failed with, with its id in the detail; Ended after Ctrl-C
+ */
 export async function followJob(
   cluster: Cluster,
   id: string,
@@ -129,7 +132,10 @@ async function ask(terminal: Terminal, question: string, again: () => void): Pro
   return /^\s*y(es)?\s*$/i.test(text);
 }
 
-/** Parts to a folder, or bytes to standard output, or nothing when they stay in the cluster; then how it went. */
+/**
+ * Parts to a folder, or bytes to standard output, or nothing when they stay in the cluster; then
+ * how it went.
+ */
 export async function showOutput(
   cluster: Cluster,
   view: JobView,

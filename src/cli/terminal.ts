@@ -1,4 +1,6 @@
-/** What a command sees of the world: streams, environment, folder and Ctrl-C. Tests give their own. */
+/**
+ * What a command sees of the world: streams, environment, folder and Ctrl-C. Tests give their own.
+ */
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 
@@ -20,7 +22,10 @@ export interface Terminal {
   onInterrupt(handler: () => void): () => void;
 }
 
-/** The real one. Ctrl-C that nobody took over ends the program, past its `exit` handlers, which clean up. */
+/**
+ * The real one. Ctrl-C that nobody took over ends the program, past its `exit` handlers, which
+ * clean up.
+ */
 export function processTerminal(): Terminal {
   const screen = process.stderr.isTTY === true;
   const handlers: (() => void)[] = [];

@@ -63,7 +63,10 @@ async function uploadOne(
   return await cluster.put(file.name, body, { ...query, length: file.bytes });
 }
 
-/** Exactly the bytes that were there when it was looked at. @throws local-file when it became shorter or unreadable */
+/**
+ * Exactly the bytes that were there when it was looked at.
+ * @throws local-file when it became shorter or unreadable
+ */
 async function* contentOf(
   { path, bytes }: LocalFile,
   grew: (bytes: Bytes) => void,

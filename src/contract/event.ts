@@ -1,4 +1,7 @@
-/** What happens in the cluster, as server-sent events: `id` is the event's number, `event` its kind, `data` this object. */
+/**
+ * What happens in the cluster, as server-sent events: `id` is the event's number, `event` its kind,
+ * `data` this object.
+ */
 import { z } from "zod";
 import { count, instant } from "./scalar.ts";
 

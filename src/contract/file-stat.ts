@@ -59,7 +59,10 @@ export type FileQuery = z.infer<typeof fileQuery>;
 
 export const statQuery = z.strictObject({ holders: z.enum(["0", "1"]).optional() });
 
-/** How a new version is stored: the query of `PUT /files/NAME/content` and of the data port's `PUT /content/NAME`. */
+/**
+ * How a new version is stored: the query of `PUT /files/NAME/content` and of the data port's
+ * `PUT /content/NAME`.
+ */
 export const putQuery = z.strictObject({
   replicas: z
     .union([z.literal("all"), z.coerce.number().int().min(1).max(64)])

@@ -1,4 +1,6 @@
-/** A job as it is handed in. The bundle goes first, as bytes, to `POST /blocks`; its id stands here. */
+/**
+ * A job as it is handed in. The bundle goes first, as bytes, to `POST /blocks`; its id stands here.
+ */
 import { z } from "zod";
 import { bytes, globText, hex64, millis, nameText, replicas } from "./scalar.ts";
 

@@ -81,7 +81,10 @@ export type JobList = z.infer<typeof jobList>;
 
 export const MAX_JOB_WAIT_MS = 30_000;
 
-/** `?after=REVISION&waitMs=1000`: answers as soon as the job is beyond that revision or over, or when the wait is. */
+/**
+ * `?after=REVISION&waitMs=1000`: answers as soon as the job is beyond that revision or over, or
+ * when the wait is.
+ */
 export const jobQuery = z.strictObject({
   tasks: z.enum(["0", "1"]).optional(),
   after: z.coerce.number().int().min(0).optional(),

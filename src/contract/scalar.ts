@@ -1,6 +1,6 @@
 /**
- * The scalars of the public API. Ids travel as plain strings and are branded where they enter a node; instants are whole
- * milliseconds since 1970, durations milliseconds, sizes bytes.
+ * The scalars of the public API. Ids travel as plain strings and are branded where they enter a
+ * node; instants are whole milliseconds since 1970, durations milliseconds, sizes bytes.
  */
 import { z } from "zod";
 import { MAX_NAME_BYTES } from "../base/ids.ts";
@@ -23,7 +23,10 @@ export const globText = z.string().min(1).max(MAX_NAME_BYTES);
 export const replicas = z.union([z.int().min(1).max(64), z.literal("all")]);
 export type Replicas = z.infer<typeof replicas>;
 
-/** Where a file may be cut into blocks: at line ends, so that a block holds whole lines, or anywhere. */
+/**
+ * Where a file may be cut into blocks: at line ends, so that a block holds whole lines, or
+ * anywhere.
+ */
 export const cut = z.enum(["lines", "bytes"]);
 export type Cut = z.infer<typeof cut>;
 

@@ -1,9 +1,10 @@
 /**
- * Sorts packed byte strings: four bytes of each, their number and the pair's place are packed into 64 bits and sorted
- * natively; only ties look at the next four bytes. No comparison calls back into JavaScript on large ranges.
+ * Sorts packed byte strings: four bytes of each, their number and the pair's place are packed into
+ * 64 bits and sorted natively; only ties look at the next four bytes. No comparison calls back into
+ * JavaScript on large ranges.
  *
- * S1: the result is the order of {@link compareBytes}; equal strings keep their places (stable), or are ordered by
- * the `ties` column where one is given. Tested against Array.sort.
+ * S1: the result is the order of {@link compareBytes}; equal strings keep their places (stable), or
+ * are ordered by the `ties` column where one is given. Tested against Array.sort.
  */
 import { compareBytes } from "./byte-arena.ts";
 
@@ -50,7 +51,9 @@ export function sortByBytes(
 const sameTag = (words: Uint32Array, a: number, b: number): boolean =>
   (words[a] as number) >>> PLACE_BITS === (words[b] as number) >>> PLACE_BITS;
 
-/** Orders by the next four bytes; gives the packed words (low: tag and place, high: bytes), sorted. */
+/**
+ * Orders by the next four bytes; gives the packed words (low: tag and place, high: bytes), sorted.
+ */
 function packAndSort(
   order: Uint32Array,
   from: number,

@@ -4,7 +4,8 @@
  * C1: bytes of an ordered codec sort as its values do (strings by code point). Tested.
  * C2: what a codec accepts it gives back equal (-0 as 0, lone surrogates as U+FFFD). Tested.
  * C3: what it does not accept throws `job-codec` and names the codec and the value. Tested.
- * C4: nested bytes (inside tuples and desc) end by themselves: fixed width, or escaped (00 as 00 FF) and ended by 00 00.
+ * C4: nested bytes (inside tuples and desc) end by themselves: fixed width, or escaped (00 as 00
+ *     FF) and ended by 00 00.
  */
 import { RingfoldError } from "../base/errors.ts";
 import { ByteArena } from "./byte-arena.ts";
@@ -212,7 +213,10 @@ const f64Codec: Plain = {
   text: String,
 };
 
-/** IEEE 754 sorts as bytes once the sign bit is flipped, and all the others too for a negative number. */
+/**
+ * IEEE 754 sorts as bytes once the sign bit is flipped, and all the others too for a negative
+ * number.
+ */
 function flipDouble(view: DataView, at: number, negative: boolean): void {
   view.setUint32(at, view.getUint32(at) ^ (negative ? 0xffffffff : 0x80000000));
   if (negative) view.setUint32(at + 4, view.getUint32(at + 4) ^ 0xffffffff);

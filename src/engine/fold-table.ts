@@ -1,12 +1,15 @@
 /**
- * The combine table: open addressing over packed key bytes, one double per key. Pairs of a numeric value are folded
- * here as they are emitted; no object is made per pair.
+ * The combine table: open addressing over packed key bytes, one double per key. Pairs of a numeric
+ * value are folded here as they are emitted; no object is made per pair.
  *
- * A key of up to eight bytes is two 32-bit words, its *tag* (`high`, `low`: the bytes shifted in one after the other), and is
- * compared by them alone; a longer one has two hashes as its tag and is compared byte by byte when they agree.
+ * A key of up to eight bytes is two 32-bit words, its *tag* (`high`, `low`: the bytes shifted in
+ * one after the other), and is compared by them alone; a longer one has two hashes as its tag and
+ * is compared byte by byte when they agree.
  *
- * T1: a key is in the table at most once; its value is the fold of all values added. Tested against a Map.
- * T2: `used` counts the bytes of keys, columns and slots in use, so that a task can bound it. Tested.
+ * T1: a key is in the table at most once; its value is the fold of all values added. Tested against
+ *     a Map.
+ * T2: `used` counts the bytes of keys, columns and slots in use, so that a task can bound it.
+ *     Tested.
  */
 import { ByteArena } from "./byte-arena.ts";
 import type { ByteColumn } from "./byte-sort.ts";
@@ -70,7 +73,9 @@ export class FoldTable {
     this.addShort(bytes, from, to, high, low, value);
   }
 
-  /** As {@link addBytes} for a key of up to eight bytes whose tag the caller has made on the way. */
+  /**
+   * As {@link addBytes} for a key of up to eight bytes whose tag the caller has made on the way.
+   */
   addShort(
     bytes: Uint8Array,
     from: number,

@@ -1,6 +1,7 @@
 /**
- * Lines of a block as strings: decoded in pieces cut at line ends, so that one native call decodes hundreds of lines.
- * Invalid UTF-8 reads as U+FFFD. A line ends at `\n`; one `\r` before it belongs to the end.
+ * Lines of a block as strings: decoded in pieces cut at line ends, so that one native call decodes
+ * hundreds of lines. Invalid UTF-8 reads as U+FFFD. A line ends at `\n`; one `\r` before it belongs
+ * to the end.
  *
  * L1: the lines are those of decoding the whole and splitting it, whatever the pieces. Tested.
  */

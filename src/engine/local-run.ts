@@ -1,6 +1,7 @@
 /**
- * Runs all tasks of a job in this process, one after the other, without cluster, processes or network: for tests, which
- * compare it with oracles. Not a way to run jobs: job code is not kept from anything here.
+ * Runs all tasks of a job in this process, one after the other, without cluster, processes or
+ * network: for tests, which compare it with oracles. Not a way to run jobs: job code is not kept
+ * from anything here.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

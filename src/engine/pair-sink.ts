@@ -1,8 +1,10 @@
 /**
- * Takes a task's pairs in bounded memory: a store of columns, spilled to disk as a sorted run whenever it holds half of
- * `sortMemory` (the other half is for growing, sorting and the frames of the final merge).
+ * Takes a task's pairs in bounded memory: a store of columns, spilled to disk as a sorted run
+ * whenever it holds half of `sortMemory` (the other half is for growing, sorting and the frames of
+ * the final merge).
  *
- * K1: what comes out is every pair that went in, folded where the stage folds, sorted, whatever the bound. Tested.
+ * K1: what comes out is every pair that went in, folded where the stage folds, sorted, whatever the
+ *     bound. Tested.
  * K2: memory does not grow with the number of pairs. Tested on the number of bytes in use.
  */
 import { closeSync, openSync, rmSync } from "node:fs";
@@ -118,7 +120,10 @@ export class PairSink {
     this.store.clear();
   }
 
-  /** Merges neighbouring runs until one merge can read them all. Neighbours: equal keys keep their order. */
+  /**
+   * Merges neighbouring runs until one merge can read them all. Neighbours: equal keys keep their
+   * order.
+   */
   private shrinkRuns(): void {
     while (this.runs.length > FAN_IN) {
       const merged: Run[] = [];

@@ -1,6 +1,6 @@
 /**
- * Where a task's pairs live until they are sorted: three stores behind one face, chosen by what the stage folds.
- * All of them keep bytes in columns; none keeps an object per pair.
+ * Where a task's pairs live until they are sorted: three stores behind one face, chosen by what the
+ * stage folds. All of them keep bytes in columns; none keeps an object per pair.
  */
 import { ByteArena } from "./byte-arena.ts";
 import { type ByteColumn, sortByBytes } from "./byte-sort.ts";
@@ -187,7 +187,10 @@ class CellStream implements PairStream {
   }
 }
 
-/** Any values, folded by the job's own function. The table's number is the place of the value's bytes. */
+/**
+ * Any values, folded by the job's own function. The table's number is the place of the value's
+ * bytes.
+ */
 class ValueStore implements PairStore {
   private readonly table: FoldTable;
   private readonly values = new ByteArena(1 << 14);

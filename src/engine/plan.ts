@@ -1,6 +1,6 @@
 /**
- * What the engine needs of a job: the shape that `defineJob` (src/sdk/job.ts) builds, checked at the door, because it
- * comes out of a bundle that anybody may have written.
+ * What the engine needs of a job: the shape that `defineJob` (src/sdk/job.ts) builds, checked at
+ * the door, because it comes out of a bundle that anybody may have written.
  */
 import { RingfoldError } from "../base/errors.ts";
 import { type ByteCodec, byteCodec, type CodecSpec, showValue } from "./codec.ts";
@@ -220,8 +220,9 @@ function checkCodec(value: unknown, what: string, depth: number): void {
 }
 
 /**
- * `result` gets its rows from the committed text, so that text must be readable without doubt: one value, or a pair
- * whose value is a number. (A string key may then hold spaces, but no line end: checked when it is written.)
+ * `result` gets its rows from the committed text, so that text must be readable without doubt: one
+ * value, or a pair whose value is a number. (A string key may then hold spaces, but no line end:
+ * checked when it is written.)
  */
 function checkReadable(plan: JobPlan): void {
   for (const stage of plan.stages) {

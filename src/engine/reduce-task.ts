@@ -1,8 +1,10 @@
 /**
- * A reduce task: segments of all map tasks in, text out. A stage that folds goes through the combine table again, which
- * needs no merge; one that does not merges the sorted segments as streams. Either way memory is bounded.
+ * A reduce task: segments of all map tasks in, text out. A stage that folds goes through the
+ * combine table again, which needs no merge; one that does not merges the sorted segments as
+ * streams. Either way memory is bounded.
  *
- * D1: keys reach `reduce` in order, each once, with all its values; with `sortValues` those in order. Tested.
+ * D1: keys reach `reduce` in order, each once, with all its values; with `sortValues` those in
+ *     order. Tested.
  * D2: the order of the segments in the order does not change the output. Tested.
  */
 import { closeSync, openSync } from "node:fs";
@@ -43,7 +45,10 @@ export interface ReduceOutcome {
 /** Segments merged as streams at once; more are folded into runs first. */
 const FAN_IN = 256;
 
-/** @throws RingfoldError `job-threw`, `job-codec`, `segment-lost` (`detail.mapTasks`), `disk-full`, `disk-failed` */
+/**
+ * @throws RingfoldError `job-threw`, `job-codec`, `segment-lost` (`detail.mapTasks`), `disk-full`,
+ *   `disk-failed`
+ */
 export function runReduceTask(task: ReduceTask, events: TaskEvents): ReduceOutcome {
   const plan = stageOf(task) as ShufflePlan;
   const place = new TaskPlace(task.plan.name, plan.name);
@@ -225,7 +230,10 @@ class Groups {
     return true;
   }
 
-  /** The values of the current key. @throws RingfoldError `job-codec` when read a second time, or too late */
+  /**
+   * The values of the current key.
+   * @throws RingfoldError `job-codec` when read a second time, or too late
+   */
   values(): Iterable<unknown> {
     const mine = this.group;
     let begun = false;

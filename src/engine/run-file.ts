@@ -4,12 +4,13 @@
  *     frame   = magic u32 ("RFR" and version 1) · crc u32 · records u32 · key width u32 · value width u32 ·
  *               key bytes u32 · value bytes u32 · key ends · value ends · keys · values · zeros up to a multiple of 4
  *
- * Little-endian. A width above 0 says that every key (value) has it, and its column of ends is left out. The crc covers
- * everything after it. A segment is a stretch of whole frames; it has a crc of its own over all its bytes.
+ * Little-endian. A width above 0 says that every key (value) has it, and its column of ends is left
+ * out. The crc covers everything after it. A segment is a stretch of whole frames; it has a crc of
+ * its own over all its bytes.
  *
  * R1: a reader gives exactly the pairs written. Tested.
- * R2: a damaged, cut or foreign segment throws `segment-lost`, never gives a pair of a damaged frame, and is found
- *     at the latest at its end (whole frames lost). Tested.
+ * R2: a damaged, cut or foreign segment throws `segment-lost`, never gives a pair of a damaged
+ *     frame, and is found at the latest at its end (whole frames lost). Tested.
  */
 import { readSync } from "node:fs";
 import { crc32 } from "node:zlib";
@@ -105,7 +106,10 @@ export class RunWriter {
     values.length = 0;
   }
 
-  /** @param parts none empty: zlib's crc32 of no bytes may start anew from 0 instead of keeping its value */
+  /**
+   * @param parts none empty: zlib's crc32 of no bytes may start anew from 0 instead of keeping its
+   *   value
+   */
   private write(header: Uint32Array, parts: readonly Uint8Array[]): void {
     let crc = 0;
     parts.forEach((part, i) => {

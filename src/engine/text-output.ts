@@ -1,6 +1,6 @@
 /**
- * Output records as lines of text. Default: a pair is `key value`, a string is itself, anything else as its codec writes
- * it (numbers in decimal, bytes in hex, JSON on one line).
+ * Output records as lines of text. Default: a pair is `key value`, a string is itself, anything
+ * else as its codec writes it (numbers in decimal, bytes in hex, JSON on one line).
  */
 import { RingfoldError } from "../base/errors.ts";
 import { ByteArena } from "./byte-arena.ts";
@@ -78,7 +78,10 @@ function lineFormat(plan: StagePlan): (row: unknown) => string {
   };
 }
 
-/** Reads one line back as the record that it was: for `result`. @throws RingfoldError `job-codec` */
+/**
+ * Reads one line back as the record that it was: for `result`.
+ * @throws RingfoldError `job-codec`
+ */
 export function rowReader(plan: StagePlan): (line: string) => unknown {
   const { out, key, value } = plan;
   if (out !== undefined) return (line) => parseField(out, line);

@@ -1,8 +1,14 @@
-/** Which code points are letters (`\p{L}`), decided by the engine's own Unicode tables and remembered. */
+/**
+ * Which code points are letters (`\p{L}`), decided by the engine's own Unicode tables and
+ * remembered.
+ */
 import { present } from "../base/errors.ts";
 
 const letter = /\p{L}/u;
-/** 0 unknown, 1 letter, 2 not. Planes 0 to 3 hold every letter there is; the rest is asked each time. */
+/**
+ * 0 unknown, 1 letter, 2 not. Planes 0 to 3 hold every letter there is; the rest is asked each
+ * time.
+ */
 let known: Uint8Array | undefined;
 
 export function isLetter(codePoint: number): boolean {
@@ -16,8 +22,9 @@ export function isLetter(codePoint: number): boolean {
 }
 
 /**
- * The code point that starts at `at`, as `codePoint * 8 + length`; 0 where no well-formed UTF-8 sequence starts. A byte
- * that belongs to none reads as U+FFFD, which is no letter, so a caller may skip it alone.
+ * The code point that starts at `at`, as `codePoint * 8 + length`; 0 where no well-formed UTF-8
+ * sequence starts. A byte that belongs to none reads as U+FFFD, which is no letter, so a caller may
+ * skip it alone.
  */
 export function codePointAt(bytes: Uint8Array, at: number, end: number): number {
   const a = bytes[at] as number;

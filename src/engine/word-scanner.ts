@@ -1,6 +1,6 @@
 /**
- * Words on bytes: maximal runs of Unicode letters, found without making a string. Bytes that are no well-formed UTF-8
- * read as U+FFFD, which is no letter.
+ * Words on bytes: maximal runs of Unicode letters, found without making a string. Bytes that are no
+ * well-formed UTF-8 read as U+FFFD, which is no letter.
  */
 import { type FoldTable, SHORT_KEY } from "./fold-table.ts";
 import { codePointAt, isLetter } from "./unicode-letters.ts";

@@ -1,4 +1,6 @@
-/** What a worker tells of an attempt: progress, the result, a failure; and what its silence tells. */
+/**
+ * What a worker tells of an attempt: progress, the result, a failure; and what its silence tells.
+ */
 
 import type { Millis, NodeId } from "../base/ids.ts";
 import type { JobRun } from "./job-run.ts";

@@ -1,6 +1,7 @@
 /**
- * Who gets what next. Fair shares: the job with the fewest running tasks goes first, the older one when equal. Within it a
- * node that holds a task's input goes first (Dean and Ghemawat 2004, section 3.4), without waiting for one to become free.
+ * Who gets what next. Fair shares: the job with the fewest running tasks goes first, the older one
+ * when equal. Within it a node that holds a task's input goes first (Dean and Ghemawat 2004,
+ * section 3.4), without waiting for one to become free.
  *
  * Ends when no slot is free or no task fits (J10): every round starts a task or sets a job aside.
  */

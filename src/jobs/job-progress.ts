@@ -5,7 +5,10 @@ import type { Phase, TaskFailure } from "./task.ts";
 
 export type TaskState = "idle" | "running" | "finished" | "recorded";
 
-/** How an attempt stands. `fenced`: given up by the scheduler (node down, silent, job over); reports of it are ignored. */
+/**
+ * How an attempt stands. `fenced`: given up by the scheduler (node down, silent, job over); reports
+ * of it are ignored.
+ */
 export type AttemptState = "running" | "finished" | "recorded" | "failed" | "lost" | "fenced";
 
 export interface AttemptRow {
@@ -40,7 +43,10 @@ export interface PhaseCounts {
   readonly bytesRecorded: Bytes;
 }
 
-/** Why nothing of a job runs: no node, no free slot, a pause before the next try, or the ledger's answer is awaited. */
+/**
+ * Why nothing of a job runs: no node, no free slot, a pause before the next try, or the ledger's
+ * answer is awaited.
+ */
 export type WaitingFor = "nodes" | "slots" | "retry-pause" | "ledger";
 
 export interface JobProgress {

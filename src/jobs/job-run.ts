@@ -1,8 +1,9 @@
 /**
- * One job while it runs: its tasks, which of them may start, which map outputs lie where, and what waits for the ledger.
- * Private state of the scheduler core; it decides nothing about nodes.
+ * One job while it runs: its tasks, which of them may start, which map outputs lie where, and what
+ * waits for the ledger. Private state of the scheduler core; it decides nothing about nodes.
  *
- * G1  A task's state and the counts of its phase change together, here only. By {@link JobRun.setState}, tested.
+ * G1  A task's state and the counts of its phase change together, here only. By
+ *     {@link JobRun.setState}, tested.
  * G2  Reduce tasks may start only while every map is recorded. By {@link JobRun.runnable}, tested.
  * G3  At most one `record` of a job is with the ledger at a time. Asserted.
  */
@@ -99,7 +100,10 @@ export class JobRun {
     return this.plan.partitions === 0 ? this.map : this.reduce;
   }
 
-  /** Every part is recorded. The maps are too then: their outputs are taken back only while a reduce waits for them (J11). */
+  /**
+   * Every part is recorded. The maps are too then: their outputs are taken back only while a reduce
+   * waits for them (J11).
+   */
   get complete(): boolean {
     const complete = this.lastPhase.counts.recorded === this.lastPhase.tasks.length;
     assert(!complete || this.mapsRecorded, "J11: a complete job counts every map");

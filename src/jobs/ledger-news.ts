@@ -1,4 +1,7 @@
-/** What the ledger says: a job to run, with what is done of it already; and which completions it has accepted. */
+/**
+ * What the ledger says: a job to run, with what is done of it already; and which completions it has
+ * accepted.
+ */
 import { JobRun, outputFits } from "./job-run.ts";
 import { infra, type Schedule } from "./schedule.ts";
 import type { SchedulerInput } from "./scheduler-events.ts";

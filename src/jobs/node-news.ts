@@ -46,7 +46,10 @@ function giveUpNode(at: Schedule, node: NodeId, worker: Worker | undefined): voi
   }
 }
 
-/** Orders that the node does not know of are given again; what it runs or keeps and should not is stopped. */
+/**
+ * Orders that the node does not know of are given again; what it runs or keeps and should not is
+ * stopped.
+ */
 export function nodeReport(at: Schedule, input: InputOf<"node-report">): void {
   const worker = at.pool.get(input.node);
   if (worker === undefined || worker.state === "down") return;
@@ -83,7 +86,10 @@ function takeReported(at: Schedule, worker: Worker, reported: JobAttempt): void 
   at.stop(node, reported);
 }
 
-/** The order got lost on the way. For a node that leaves, or with map outputs that are gone since, it is given up. */
+/**
+ * The order got lost on the way. For a node that leaves, or with map outputs that are gone since,
+ * it is given up.
+ */
 function orderAgain(at: Schedule, worker: Worker, run: RunningTask): void {
   const job = at.jobs.get(run.job);
   if (job === undefined) return;

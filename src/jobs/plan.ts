@@ -1,11 +1,13 @@
 /**
- * The plan of one stage of a job: how its input is cut into map tasks, how many reduce tasks it has, and its limits.
- * A pure function of the request, so that every node that plans the same job gets the same bytes.
- * Dean and Ghemawat, "MapReduce" (2004), section 3.1 (splits) and 3.5 (task granularity).
+ * The plan of one stage of a job: how its input is cut into map tasks, how many reduce tasks it
+ * has, and its limits. A pure function of the request, so that every node that plans the same job
+ * gets the same bytes. Dean and Ghemawat, "MapReduce" (2004), section 3.1 (splits) and 3.5 (task
+ * granularity).
  *
  * L1  Every block of the input is in exactly one map task, blocks of a file in order. Tested.
  * L2  A file that is split by `file` is whole in one task. Tested.
- * L3  The same request gives the same plan; the order of map tasks is the order of the files given. Tested.
+ * L3  The same request gives the same plan; the order of map tasks is the order of the files given.
+ *     Tested.
  */
 import { RingfoldError } from "../base/errors.ts";
 import type { BlockId, Bytes, FileName, JobId, Millis } from "../base/ids.ts";
@@ -16,7 +18,10 @@ export interface SourceBlock {
   readonly length: Bytes;
   /** Offset of its first byte in the file. */
   readonly offset: Bytes;
-  /** True where the next block begins in the middle of a record: a line longer than a block, or a file cut by bytes. */
+  /**
+   * True where the next block begins in the middle of a record: a line longer than a block, or a
+   * file cut by bytes.
+   */
   readonly continues?: boolean;
 }
 
@@ -25,7 +30,10 @@ export interface SourceFile {
   readonly manifestBlocks: readonly SourceBlock[];
 }
 
-/** `file`: all blocks of a file go to one task (a record is a whole file); `block`: each block stands alone. */
+/**
+ * `file`: all blocks of a file go to one task (a record is a whole file); `block`: each block
+ * stands alone.
+ */
 export type JobSource =
   | {
       readonly kind: "blocks";
@@ -74,7 +82,10 @@ export const DEFAULT_LIMITS: JobLimits = {
   maxAttempts: 4,
 };
 
-/** Stored as a block at submit; everything that the scheduler and the workers need to know about the work. */
+/**
+ * Stored as a block at submit; everything that the scheduler and the workers need to know about the
+ * work.
+ */
 export interface JobPlan {
   readonly version: 1;
   readonly id: JobId;
@@ -109,9 +120,15 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 /** Blocks below this are worth putting together … */
 const SMALL_BLOCK: Bytes = 256 * KIB;
-/** … when there are more of them than this: below it a task each costs less than the lost parallelism. */
+/**
+ * … when there are more of them than this: below it a task each costs less than the lost
+ * parallelism.
+ */
 const MANY_SMALL = 64;
-/** Small blocks are put together up to this, less where fewer than {@link GROUPS} tasks would result. */
+/**
+ * Small blocks are put together up to this, less where fewer than {@link GROUPS} tasks would
+ * result.
+ */
 const GROUP_BYTES: Bytes = 4 * MIB;
 const GROUPS = 32;
 /** A grouped task stages this many files at most. */
@@ -124,8 +141,8 @@ export const MAX_MAPS = 100_000;
 
 /**
  * Cuts the input into tasks.
- * @throws RingfoldError `too-large` for a file whose lines do not fit its blocks, or for more than {@link MAX_MAPS} tasks;
- * `bad-option` for a count out of range
+ * @throws RingfoldError `too-large` for a file whose lines do not fit its blocks, or for more than
+ * {@link MAX_MAPS} tasks; `bad-option` for a count out of range
  */
 export function planJob(request: PlanRequest): JobPlan {
   const limits = checkedLimits({ ...DEFAULT_LIMITS, ...request.limits });
@@ -173,7 +190,9 @@ function reducers(wanted: number | undefined, bytes: Bytes): number {
   return wanted;
 }
 
-/** Never empty: an input without a byte still has one task, so that the job has its (empty) output. */
+/**
+ * Never empty: an input without a byte still has one task, so that the job has its (empty) output.
+ */
 function mapTasks(source: JobSource): readonly MapTaskSpec[] {
   if (source.kind === "range") return rangeTasks(source.count);
   const split = source.split ?? "block";
@@ -225,7 +244,10 @@ const spec = (pieces: readonly InputPiece[]): MapTaskSpec => ({
   bytes: sizeOf(pieces),
 });
 
-/** Puts neighbours together when there are many small ones; a large one stays alone and ends a group. */
+/**
+ * Puts neighbours together when there are many small ones; a large one stays alone and ends a
+ * group.
+ */
 function grouped(items: readonly (readonly InputPiece[])[]): MapTaskSpec[] {
   const small = items.filter((pieces) => sizeOf(pieces) < SMALL_BLOCK);
   if (small.length <= MANY_SMALL) return items.map(spec);

@@ -1,7 +1,8 @@
 /**
- * What the scheduler knows, and the few moves by which it changes: begin and give up an attempt, queue or pause a task,
- * take lost outputs back, end a job. Each move keeps tasks, slots, queues and the ledger's orders in step with each other;
- * the files `*-news.ts` decide which move a piece of news calls for. Invariants J1 to J10 are in scheduler.ts.
+ * What the scheduler knows, and the few moves by which it changes: begin and give up an attempt,
+ * queue or pause a task, take lost outputs back, end a job. Each move keeps tasks, slots, queues
+ * and the ledger's orders in step with each other; the files `*-news.ts` decide which move a piece
+ * of news calls for. Invariants J1 to J10 are in scheduler.ts.
  */
 import { assert } from "../base/errors.ts";
 import type { JobId, Millis, NodeId } from "../base/ids.ts";

@@ -1,5 +1,6 @@
 /**
- * What the scheduler core is told, and what it orders. Plain data. The driver's contract is in scheduler.ts.
+ * What the scheduler core is told, and what it orders. Plain data. The driver's contract is in
+ * scheduler.ts.
  */
 import type { ErrorCode } from "../base/errors.ts";
 import type { Epoch, JobId, Millis, NodeId } from "../base/ids.ts";
@@ -17,8 +18,9 @@ import type {
 
 export type SchedulerInput =
   /**
-   * A job is in the ledger. After a restart of the coordinator: `done` is what the ledger has recorded, and `generation`
-   * is higher than any before, so that attempt numbers of before are not given out again.
+   * A job is in the ledger. After a restart of the coordinator: `done` is what the ledger has
+   * recorded, and `generation` is higher than any before, so that attempt numbers of before are not
+   * given out again.
    */
   | {
       readonly type: "job-submitted";
@@ -27,8 +29,9 @@ export type SchedulerInput =
       readonly generation?: number;
     }
   /**
-   * A node can be given work. Again with a higher incarnation: it restarted, what it ran is gone. `running`: what it said that
-   * it runs, as in `node-report`, so that nothing of it is given to it or others again.
+   * A node can be given work. Again with a higher incarnation: it restarted, what it ran is gone.
+   * `running`: what it said that it runs, as in `node-report`, so that nothing of it is given to it
+   * or others again.
    */
   | {
       readonly type: "node-up";
@@ -64,12 +67,15 @@ export type SchedulerInput =
       readonly type: "tasks-recorded";
       readonly job: JobId;
       readonly accepted: readonly AttemptKey[];
-      /** Refused: another attempt counts (`winner`), or none does (the record was withdrawn meanwhile). */
+      /**
+       * Refused: another attempt counts (`winner`), or none does (the record was withdrawn
+       * meanwhile).
+       */
       readonly ignored: readonly (AttemptKey & { readonly winner?: TaskRecord })[];
     }
   /**
-   * After a (re)connection: what the node runs. Orders that got lost are given again, strays are stopped. `holding`: jobs of
-   * which it has outputs or hosts; those that are over are cleaned.
+   * After a (re)connection: what the node runs. Orders that got lost are given again, strays are
+   * stopped. `holding`: jobs of which it has outputs or hosts; those that are over are cleaned.
    */
   | {
       readonly type: "node-report";
@@ -118,7 +124,10 @@ export type SchedulerEffect =
   | ({ readonly type: "stop-task"; readonly node: NodeId } & JobAttempt)
   /** Enter completions in the ledger; answer with `tasks-recorded`. One at a time for each job. */
   | { readonly type: "record"; readonly job: JobId; readonly tasks: readonly TaskRecord[] }
-  /** These recorded map outputs are gone; withdraw them from the ledger. Before any later `record` of the job. */
+  /**
+   * These recorded map outputs are gone; withdraw them from the ledger. Before any later `record`
+   * of the job.
+   */
   | { readonly type: "record-lost"; readonly job: JobId; readonly tasks: readonly AttemptKey[] }
   | {
       readonly type: "end-job";

@@ -1,4 +1,7 @@
-/** For tests: plans and clusters with short names, and what a scheduler says as lines that people can read. */
+/**
+ * For tests: plans and clusters with short names, and what a scheduler says as lines that people
+ * can read.
+ */
 import { type BlockId, fileName, type JobId, jobId, type NodeId, nodeId } from "../base/ids.ts";
 import { type JobPlan, planJob } from "./plan.ts";
 import { Scheduler } from "./scheduler.ts";

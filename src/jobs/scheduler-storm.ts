@@ -1,7 +1,8 @@
 /**
- * For tests: a scheduler in the middle of a storm, all on one seed. Nodes crash, restart, join and leave; orders and reports are
- * delayed, lost with their connection and repeated; the ledger answers late. What is checked at each step is in
- * {@link RandomCluster.feed} and the ledger; what must hold when the storm is over in {@link RandomCluster.checkEnd}.
+ * For tests: a scheduler in the middle of a storm, all on one seed. Nodes crash, restart, join and
+ * leave; orders and reports are delayed, lost with their connection and repeated; the ledger
+ * answers late. What is checked at each step is in {@link RandomCluster.feed} and the ledger; what
+ * must hold when the storm is over in {@link RandomCluster.checkEnd}.
  */
 import { assert } from "../base/errors.ts";
 import { type JobId, jobId, type NodeId } from "../base/ids.ts";

@@ -1,26 +1,37 @@
 /**
- * The scheduler: one instance on the coordinator hands the tasks of all jobs to the nodes, takes their reports, has the
- * ledger record what counts, and ends each job. A pure core: `step(input, now)` answers with effects.
- * Dean and Ghemawat, "MapReduce" (2004), section 3 (task states, fault tolerance, locality) and 3.3 (atomic commit).
+ * The scheduler: one instance on the coordinator hands the tasks of all jobs to the nodes, takes
+ * their reports, has the ledger record what counts, and ends each job. A pure core:
+ * `step(input, now)` answers with effects. Dean and Ghemawat, "MapReduce" (2004), section 3 (task
+ * states, fault tolerance, locality) and 3.3 (atomic commit).
  *
  * J1  A job ends exactly once; nothing of it is ordered afterwards. Asserted, tested.
- * J2  At most one attempt of a task runs; attempt numbers of a task grow and are never given out twice. Asserted.
+ * J2  At most one attempt of a task runs; attempt numbers of a task grow and are never given out
+ *     twice. Asserted.
  * J3  A report of an attempt that is not the one running on that node changes nothing. Tested.
- * J4  A completion counts when the ledger has accepted it, once for each task; a lost one is withdrawn first. Tested.
- * J5  A node that is up, and no other, is given tasks, never more at once than its slots. Asserted (W1), tested.
- * J6  What a dead node ran is idle again in the same step. Its map outputs are made again when a reduce that waits, or comes
- *     back, needs them; a reduce that has fetched them already may finish without. Tested.
- * J7  A job that is done has all its parts, in order; a result of another shape than the plan's is refused. Tested.
- * J8  Only a task's own failures count toward `maxAttempts`; the others end it at OTHER_FAILURES. Tested.
+ * J4  A completion counts when the ledger has accepted it, once for each task; a lost one is
+ *     withdrawn first. Tested.
+ * J5  A node that is up, and no other, is given tasks, never more at once than its slots. Asserted
+ *     (W1), tested.
+ * J6  What a dead node ran is idle again in the same step. Its map outputs are made again when a
+ *     reduce that waits, or comes back, needs them; a reduce that has fetched them already may
+ *     finish without. Tested.
+ * J7  A job that is done has all its parts, in order; a result of another shape than the plan's is
+ *     refused. Tested.
+ * J8  Only a task's own failures count toward `maxAttempts`; the others end it at OTHER_FAILURES.
+ *     Tested.
  * J9  The same inputs give the same effects. Tested.
- * J10 No task that may start waits beside a free slot that it may use. By the loop in dispatch.ts; tested.
- * J11 When a job is complete every map is recorded, so that its counters count each task once. Asserted, simulated.
+ * J10 No task that may start waits beside a free slot that it may use. By the loop in dispatch.ts;
+ *     tested.
+ * J11 When a job is complete every map is recorded, so that its counters count each task once.
+ *     Asserted, simulated.
  *
  * What the driver promises:
- * - It carries out effects in their order for each node and for the ledger, and answers every `record`.
+ * - It carries out effects in their order for each node and for the ledger, and answers every
+ *   `record`.
  * - After a restart of the coordinator it submits the ledger's running jobs before any `node-up`.
- * - An order that cannot be delivered is followed by `node-down`, or by a `node-report` once the connection is back. A worker
- *   passes over an order for an attempt that it runs already, and reports a finished one again.
+ * - An order that cannot be delivered is followed by `node-down`, or by a `node-report` once the
+ *   connection is back. A worker passes over an order for an attempt that it runs already, and
+ *   reports a finished one again.
  */
 import { unreachable } from "../base/errors.ts";
 import type { JobId, Millis, NodeId } from "../base/ids.ts";
@@ -66,7 +77,10 @@ export class Scheduler {
     return [...this.#at.jobs.keys()];
   }
 
-  /** What a node that wants to leave still has: tasks that run there, and map outputs that reduce tasks need. */
+  /**
+   * What a node that wants to leave still has: tasks that run there, and map outputs that reduce
+   * tasks need.
+   */
   needs(node: NodeId): { readonly running: number; readonly outputs: number } {
     const running = this.#at.pool.get(node)?.running.size ?? 0;
     const jobs = [...this.#at.jobs.values()].filter((job) => job.needsSegments);

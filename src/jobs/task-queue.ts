@@ -1,15 +1,19 @@
 /**
- * The tasks of one phase that may start, by who holds their input. Taking one costs the same however many wait.
+ * The tasks of one phase that may start, by who holds their input. Taking one costs the same
+ * however many wait.
  *
  * Q1  A task is given out at most once for each time it was queued. Tested.
- * Q2  A node gets a task whose input it holds while there is one; else one that nobody holds; else one of the node with
- *     the most waiting, from the end of its line, which that node would reach last. Tested.
+ * Q2  A node gets a task whose input it holds while there is one; else one that nobody holds; else
+ *     one of the node with the most waiting, from the end of its line, which that node would reach
+ *     last. Tested.
  */
 import { assert } from "../base/errors.ts";
 import type { NodeId } from "../base/ids.ts";
 import type { TaskRun } from "./task-run.ts";
 
-/** Tasks in order; those taken elsewhere meanwhile are dropped when they come to an end of the line. */
+/**
+ * Tasks in order; those taken elsewhere meanwhile are dropped when they come to an end of the line.
+ */
 interface Line {
   readonly tasks: TaskRun[];
   head: number;

@@ -1,4 +1,7 @@
-/** One task while its job runs: where it stands, its attempts, and where it may go next. Owned by job-run.ts. */
+/**
+ * One task while its job runs: where it stands, its attempts, and where it may go next. Owned by
+ * job-run.ts.
+ */
 import { assert } from "../base/errors.ts";
 import type { Bytes, Millis, NodeId } from "../base/ids.ts";
 import type { AttemptRow, AttemptState, TaskState } from "./job-progress.ts";
@@ -69,7 +72,9 @@ export function runningAttempt(task: TaskRun, attempt: number, node: NodeId): At
   return last.number === attempt && last.node === node ? last : undefined;
 }
 
-/** The next number; higher than any given out before, by this coordinator or an earlier one (J2). */
+/**
+ * The next number; higher than any given out before, by this coordinator or an earlier one (J2).
+ */
 export function nextAttemptNumber(task: TaskRun, generation: number): number {
   const last = lastAttempt(task)?.number ?? 0;
   return Math.max(last, generation * ATTEMPTS_PER_GENERATION) + 1;

@@ -1,6 +1,7 @@
 /**
- * The words that the scheduler, the ledger and the workers share about tasks: their names, what a finished one leaves
- * behind, why one failed, and what a worker is ordered to do. Plain data: it crosses wires and is kept in the ledger.
+ * The words that the scheduler, the ledger and the workers share about tasks: their names, what a
+ * finished one leaves behind, why one failed, and what a worker is ordered to do. Plain data: it
+ * crosses wires and is kept in the ledger.
  */
 import type { ErrorCode } from "../base/errors.ts";
 import type { BlockId, Bytes, JobId, Millis, NodeId } from "../base/ids.ts";
@@ -8,7 +9,10 @@ import type { MapTaskSpec } from "./plan.ts";
 
 export type Phase = "map" | "reduce";
 
-/** A task of a job: map task 3 is the fourth entry of the plan's `maps`, reduce task 3 is partition 3. */
+/**
+ * A task of a job: map task 3 is the fourth entry of the plan's `maps`, reduce task 3 is partition
+ * 3.
+ */
 export interface TaskKey {
   readonly phase: Phase;
   readonly task: number;
@@ -63,10 +67,11 @@ export interface TaskRecord extends AttemptKey {
 }
 
 /**
- * `user`: the job's own fault. `limit`: memory, silence, wall time, scratch space. `died`: the task host ended by itself.
- * These count toward `maxAttempts`. The others do not, and are bounded apart:
- * `corrupt-input`, `missing-input`: no good copy of the input could be had. `lost-segment`: map outputs in `lostMaps`
- * cannot be fetched. `infra`: the node's own trouble (no host, full disk, could not store).
+ * `user`: the job's own fault. `limit`: memory, silence, wall time, scratch space. `died`: the task
+ * host ended by itself. These count toward `maxAttempts`. The others do not, and are bounded apart:
+ * `corrupt-input`, `missing-input`: no good copy of the input could be had. `lost-segment`: map
+ * outputs in `lostMaps` cannot be fetched. `infra`: the node's own trouble (no host, full disk,
+ * could not store).
  */
 export type FailureKind =
   | "user"
@@ -98,7 +103,10 @@ export interface SegmentRef {
   readonly crc: number;
 }
 
-/** What a worker is told to do. The job's bundle, parameters and limits it has from the job's ledger entry. */
+/**
+ * What a worker is told to do. The job's bundle, parameters and limits it has from the job's ledger
+ * entry.
+ */
 export type WorkOrder =
   | {
       readonly phase: "map";

@@ -1,9 +1,11 @@
 /**
- * The nodes that can be given work: their slots, what they run, and who is passed over for a while because tasks keep
- * failing there. Dean and Ghemawat (2004), section 3.3; the blame rule is Hadoop's per-node blacklist with evidence: a
- * task's own failure blames a node only after the same task went well on another.
+ * The nodes that can be given work: their slots, what they run, and who is passed over for a while
+ * because tasks keep failing there. Dean and Ghemawat (2004), section 3.3; the blame rule is
+ * Hadoop's per-node blacklist with evidence: a task's own failure blames a node only after the same
+ * task went well on another.
  *
- * W1  A node is given a task only while it runs fewer than its slots. Asserted in schedule.ts, tested.
+ * W1  A node is given a task only while it runs fewer than its slots. Asserted in schedule.ts,
+ *     tested.
  * W2  News of a node older than what is known (by incarnation, then epoch) changes nothing. Tested.
  * W3  When every usable node is blamed, none is passed over. Tested.
  */
@@ -96,7 +98,10 @@ export class WorkerPool {
     this.#settle(worker);
   }
 
-  /** The task takes a slot. One adopted after a restart of the coordinator may exceed them; none is started then. */
+  /**
+   * The task takes a slot. One adopted after a restart of the coordinator may exceed them; none is
+   * started then.
+   */
   take(worker: Worker, run: RunningTask): void {
     worker.running.add(run);
     this.#settle(worker);

@@ -1,15 +1,20 @@
 /**
- * Raft (Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm", 2014, section 5) as a pure core, for
- * a configuration of one voter: its own vote is the majority, its own disk the quorum. A driver turns effects into I/O:
- * it persists before anything that follows from `persisted` leaves the process.
- * With three voters the same shape gains `received` and `timer-fired` as inputs, `send` and `set-timer` as effects.
+ * Raft (Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm", 2014, section
+ * 5) as a pure core, for a configuration of one voter: its own vote is the majority, its own disk
+ * the quorum. A driver turns effects into I/O: it persists before anything that follows from
+ * `persisted` leaves the process. With three voters the same shape gains `received` and
+ * `timer-fired` as inputs, `send` and `set-timer` as effects.
  *
- * R1  Nothing is applied before it is persisted: `apply` never reaches past the last `persisted` index. Tested.
- * R2  Entries follow one another: indexes without a gap, terms and times that never fall. Asserted at start, tested.
- * R3  A start leads in a term that was never led before: the higher term and the vote are persisted before it leads, and
- *     nothing is accepted until then. Tested.
- * R4  The first entry of a term is a no-op, so that what earlier terms left is committed with it (section 5.4.2). Tested.
- * R5  Every index is handed to `apply` once, in order, from the applied index that the driver started with. Tested.
+ * R1  Nothing is applied before it is persisted: `apply` never reaches past the last `persisted`
+ *     index. Tested.
+ * R2  Entries follow one another: indexes without a gap, terms and times that never fall. Asserted
+ *     at start, tested.
+ * R3  A start leads in a term that was never led before: the higher term and the vote are persisted
+ *     before it leads, and nothing is accepted until then. Tested.
+ * R4  The first entry of a term is a no-op, so that what earlier terms left is committed with it
+ *     (section 5.4.2). Tested.
+ * R5  Every index is handed to `apply` once, in order, from the applied index that the driver
+ *     started with. Tested.
  * R6  A configuration of other than this one voter is refused. Tested.
  *
  * States are values: a driver whose transaction failed goes on from the state before it.

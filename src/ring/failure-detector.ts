@@ -1,13 +1,16 @@
 /**
- * Which of its neighbours a host suspects. A closed connection is dialled once more and then suspected at once; a silent
- * one when nothing was heard for a while. What it finds is reported, never acted on: the verdict is the catalog's
- * (`verdict.ts`), since ownership never follows from a node's opinion.
+ * Which of its neighbours a host suspects. A closed connection is dialled once more and then
+ * suspected at once; a silent one when nothing was heard for a while. What it finds is reported,
+ * never acted on: the verdict is the catalog's (`verdict.ts`), since ownership never follows from a
+ * node's opinion.
  *
  * D1  Only neighbours are watched; what is said about others is ignored. Tested.
- * D2  One report per node, incarnation and epoch, until the node is heard again or the leader changes. Tested.
+ * D2  One report per node, incarnation and epoch, until the node is heard again or the leader
+ *     changes. Tested.
  * D3  A closed connection alone is no suspicion: one dial must fail too. Tested.
  * D4  A node heard again is taken back, once. Tested.
- * D5  A host that stood still itself (paused, or a loop that hung) accuses nobody for what it did not hear. Tested.
+ * D5  A host that stood still itself (paused, or a loop that hung) accuses nobody for what it did
+ *     not hear. Tested.
  * D6  News of an older incarnation than the member list's is ignored. Tested.
  */
 import { unreachable } from "../base/errors.ts";

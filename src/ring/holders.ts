@@ -1,10 +1,12 @@
 /**
- * `holders(key, R)`: the one question that everything else asks the ring. Closed ring: the partition table's row, and when
- * that is not enough the circle from there, as Dynamo's preference list does for down hosts (section 4.6, hinted hand-off).
+ * `holders(key, R)`: the one question that everything else asks the ring. Closed ring: the
+ * partition table's row, and when that is not enough the circle from there, as Dynamo's preference
+ * list does for down hosts (section 4.6, hinted hand-off).
  *
  * H1  Holders are distinct, members, of weight above 0 and usable. Tested.
  * H2  As many as asked for come out whenever that many exist. Tested.
- * H3  With every host of the row usable, the holders of R <= 3 copies are the row's first R. Tested.
+ * H3  With every host of the row usable, the holders of R <= 3 copies are the row's first R.
+ *     Tested.
  * H4  A host that is passed over changes nothing for those before it. Tested.
  * H5  Beyond the row, a host of a zone not yet named comes before the others. Tested.
  */

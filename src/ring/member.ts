@@ -1,17 +1,20 @@
 /**
- * The member list of a closed ring: every host, its place and its state, with the epoch that the catalog gave out.
+ * The member list of a closed ring: every host, its place and its state, with the epoch that the
+ * catalog gave out.
  *
- * M1  Ownership never follows from a node's opinion: nothing here is ever derived from what one host saw; lists come out
- *     of the catalog, and of two lists the one with the higher epoch counts. By {@link newerList}, tested.
- * M2  Members are sorted by position, and no two share a position or an id. Asserted by {@link memberList}.
+ * M1  Ownership never follows from a node's opinion: nothing here is ever derived from what one
+ *     host saw; lists come out of the catalog, and of two lists the one with the higher epoch
+ *     counts. By {@link newerList}, tested.
+ * M2  Members are sorted by position, and no two share a position or an id. Asserted by
+ *     {@link memberList}.
  */
 import { assert } from "../base/errors.ts";
 import type { Epoch, Millis, NodeId } from "../base/ids.ts";
 import { comparePositions, type Position } from "./position.ts";
 
 /**
- * `up`: holds, computes and watches. `down`: judged dead; its copies are being made elsewhere after the grace.
- * `leaving`: still serves what it has, is given nothing new.
+ * `up`: holds, computes and watches. `down`: judged dead; its copies are being made elsewhere after
+ * the grace. `leaving`: still serves what it has, is given nothing new.
  */
 export type MemberState = "up" | "down" | "leaving";
 

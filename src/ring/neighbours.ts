@@ -1,9 +1,10 @@
 /**
- * Who watches whom: a host watches its k successors and k predecessors on the circle, so everybody is watched by a few and
- * nobody pings everybody. The relation is symmetric.
+ * Who watches whom: a host watches its k successors and k predecessors on the circle, so everybody
+ * is watched by a few and nobody pings everybody. The relation is symmetric.
  *
  * N1  x watches y exactly when y watches x, and nobody watches itself. Tested.
- * N2  Members that are down are passed over; with 2k + 1 members or fewer everybody watches everybody. Tested.
+ * N2  Members that are down are passed over; with 2k + 1 members or fewer everybody watches
+ *     everybody. Tested.
  */
 import type { NodeId } from "../base/ids.ts";
 import { isLive, type Member } from "./member.ts";
@@ -12,7 +13,8 @@ import { isLive, type Member } from "./member.ts";
 export const WATCHED_EACH_WAY = 2;
 
 /**
- * The hosts that `self` watches, which are those that watch it. A host that is down itself is placed as if it were up.
+ * The hosts that `self` watches, which are those that watch it. A host that is down itself is
+ * placed as if it were up.
  * @param members sorted by position, as in a MemberList
  */
 export function neighbours(

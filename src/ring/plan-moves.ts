@@ -1,7 +1,8 @@
 /**
  * What a new partition table would move, before it is put in force (`ringfold nodes plan`).
  *
- * V1  A table moves nothing to itself; what a host gains over R columns is what it did not hold over R before. Tested.
+ * V1  A table moves nothing to itself; what a host gains over R columns is what it did not hold
+ *     over R before. Tested.
  */
 import type { NodeId } from "../base/ids.ts";
 import { type PartitionTable, ROW_DEPTH } from "./partition-table.ts";

@@ -1,9 +1,12 @@
 /**
- * Positions on the circle: 160 bits, the first 20 bytes of a SHA-256, as in Chord (Stoica et al., 2001, section 4.2).
+ * Positions on the circle: 160 bits, the first 20 bytes of a SHA-256, as in Chord (Stoica et al.,
+ * 2001, section 4.2).
  *
- * P1  Arithmetic is modulo 2^160: `distance(a, b) + distance(b, a)` is the whole circle, or 0 when equal. Tested.
+ * P1  Arithmetic is modulo 2^160: `distance(a, b) + distance(b, a)` is the whole circle, or 0 when
+ *     equal. Tested.
  * P2  A position is 40 lower-case hex digits, so that text order is circle order. By parser.
- * P3  An admission position is nobody else's, and the same for everybody who computes it. Asserted, tested.
+ * P3  An admission position is nobody else's, and the same for everybody who computes it. Asserted,
+ *     tested.
  */
 import { assert, RingfoldError } from "../base/errors.ts";
 import { sha256Hex } from "../base/hash.ts";
@@ -52,7 +55,10 @@ export const distance = (from: Position, to: Position): bigint =>
 export const arc = (from: Position, to: Position): bigint =>
   from === to ? CIRCLE : distance(from, to);
 
-/** Whether x lies strictly inside the arc from a to b. `between(a, x, a)` holds for every x but a (Zave, section 3). */
+/**
+ * Whether x lies strictly inside the arc from a to b. `between(a, x, a)` holds for every x but a
+ * (Zave, section 3).
+ */
 export const between = (a: Position, x: Position, b: Position): boolean =>
   a < b ? a < x && x < b : a < x || x < b;
 
@@ -61,13 +67,16 @@ export const comparePositions = (a: Position, b: Position): number => (a < b ? -
 /** The first member's place. */
 export const FIRST_POSITION = positionAt(0n);
 
-/** A weight below this counts as this when arcs are compared, so that weight 0 does not draw every newcomer. */
+/**
+ * A weight below this counts as this when arcs are compared, so that weight 0 does not draw every
+ * newcomer.
+ */
 const LEAST_WEIGHT = 0.25;
 const WEIGHT_UNITS = 1000;
 
 /**
- * The place for a new member: the middle of the arc that is largest for its owner's weight (the owner of an arc is the
- * member at its end). Equal arcs: the one that starts first on the circle.
+ * The place for a new member: the middle of the arc that is largest for its owner's weight (the
+ * owner of an arc is the member at its end). Equal arcs: the one that starts first on the circle.
  */
 export function admissionPosition(
   members: readonly { readonly position: Position; readonly weight: number }[],

@@ -1,12 +1,15 @@
 /**
- * What each host is due of a partition table: in proportion to weights, as far as distinct rows and zones allow.
+ * What each host is due of a partition table: in proportion to weights, as far as distinct rows and
+ * zones allow.
  *
- * A row names a host at most once, and with Z zones at most max(1, copies - Z + 1) hosts of one zone. So one host is due at
- * most one cell in every row, one zone at most that many, and, once there are as many copies as zones, every zone at least
- * one; what a capped host or zone may not take is shared among the others by weight ("water-filling", as in the capacities
- * of Garage's layout).
+ * A row names a host at most once, and with Z zones at most max(1, copies - Z + 1) hosts of one
+ * zone. So one host is due at most one cell in every row, one zone at most that many, and, once
+ * there are as many copies as zones, every zone at least one; what a capped host or zone may not
+ * take is shared among the others by weight ("water-filling", as in the capacities of Garage's
+ * layout).
  *
- * S1  Dues add up to copies x partitions, and no host's due is above the number of partitions. Tested.
+ * S1  Dues add up to copies x partitions, and no host's due is above the number of partitions.
+ *     Tested.
  * S2  Without caps in reach, dues are exactly in proportion to weights. Tested.
  * S3  A host's due never shrinks when the number of copies grows. Tested.
  */
@@ -45,7 +48,10 @@ export function dueShares(
   return due;
 }
 
-/** Each zone's share: by weight, within its lower and upper limit. One level lambda fits all; found by bisection. */
+/**
+ * Each zone's share: by weight, within its lower and upper limit. One level lambda fits all; found
+ * by bisection.
+ */
 function zoneShares(
   zones: readonly (readonly number[])[],
   partitions: number,
@@ -68,7 +74,10 @@ function zoneShares(
   return zones.map((weights) => shareAt(weights, high));
 }
 
-/** `total` over hosts by weight, none above `cap`: the heaviest are capped first, the rest share what is left. */
+/**
+ * `total` over hosts by weight, none above `cap`: the heaviest are capped first, the rest share
+ * what is left.
+ */
 function fillTo(weights: readonly number[], cap: number, total: number): number[] {
   const shares = weights.map(() => 0);
   const heaviestFirst = [...weights.keys()].sort((a, b) => (weights[b] ?? 0) - (weights[a] ?? 0));

@@ -1,14 +1,17 @@
 /**
- * The leader's judge: which members are down, out of what their watchers report and what the leader sees itself. Its word
- * goes through the catalog, which alone changes the member list and its epoch.
+ * The leader's judge: which members are down, out of what their watchers report and what the leader
+ * sees itself. Its word goes through the catalog, which alone changes the member list and its
+ * epoch.
  *
- * Down: the leader has lost the node and another live member suspects it; or all its live watchers suspect it, two at
- * least. Where the leader is the only other live member, its own loss decides.
+ * Down: the leader has lost the node and another live member suspects it; or all its live watchers
+ * suspect it, two at least. Where the leader is the only other live member, its own loss decides.
  *
  * J1  One link alone decides nothing while there is a third live member. Tested.
- * J2  Suspicions by members that are down, or of another incarnation than the list's, do not count. Tested.
+ * J2  Suspicions by members that are down, or of another incarnation than the list's, do not count.
+ *     Tested.
  * J3  One verdict per node, incarnation and epoch. Tested.
- * J4  Up again: somebody heard it since, nobody suspects it, and the leader has not lost it. Tested.
+ * J4  Up again: somebody heard it since, nobody suspects it, and the leader has not lost it.
+ *     Tested.
  * J5  The leader never judges itself. Tested.
  */
 import { unreachable } from "../base/errors.ts";
@@ -118,8 +121,8 @@ export class VerdictJudge {
     if (member === undefined || incarnation < member.incarnation) return;
     const known = this.#caseOf(member);
     known.accusers.delete(watcher);
-    // What was said before the verdict is answered by one voice: accusers no longer watch a node that is down. A newer
-    // incarnation does not bring the old one back: it makes itself known.
+    // What was said before the verdict is answered by one voice: accusers no longer watch a node
+    // that is down. A newer incarnation does not bring the old one back: it makes itself known.
     if (!isLive(member) && incarnation === member.incarnation) {
       known.accusers.clear();
       known.heard = true;

@@ -1,4 +1,7 @@
-/** Server-sent events out of the bytes of `/api/v1/events` (WHATWG HTML, 9.2; `\n` line ends, as our node writes them). */
+/**
+ * Server-sent events out of the bytes of `/api/v1/events` (WHATWG HTML, 9.2; `\n` line ends, as our
+ * node writes them).
+ */
 import type { ClusterEvent } from "../contract/event.ts";
 
 /** Each `data:` as the event that it holds; comments and `retry:` pass by. */

@@ -1,6 +1,7 @@
 /**
- * HTTP to one node, on node:http alone: the command line starts with every call, and each library would cost more than the
- * call. Connections are kept; errors come back as RingfoldError with the node's own code and message.
+ * HTTP to one node, on node:http alone: the command line starts with every call, and each library
+ * would cost more than the call. Connections are kept; errors come back as RingfoldError with the
+ * node's own code and message.
  */
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
@@ -9,7 +10,10 @@ import { errorFromNote, isErrorCode, RingfoldError } from "../base/errors.ts";
 import type { Millis } from "../base/ids.ts";
 import type { ErrorBody } from "../contract/error-body.ts";
 
-/** A node that has not begun to answer by then is judged gone. Waits that the caller asks for come on top. */
+/**
+ * A node that has not begun to answer by then is judged gone. Waits that the caller asks for come
+ * on top.
+ */
 const ANSWER_MS = 30_000;
 /** An answer that is not a body of a file. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
@@ -101,8 +105,9 @@ export class NodeHttp {
 }
 
 /**
- * A node that refuses a body in the middle answers and closes. The write then fails a moment before the answer is read, so
- * an answer under way gets its chance; an error of the body's own source counts at once.
+ * A node that refuses a body in the middle answers and closes. The write then fails a moment before
+ * the answer is read, so an answer under way gets its chance; an error of the body's own source
+ * counts at once.
  */
 function settleUpload(
   error: unknown,
@@ -145,7 +150,10 @@ function baseUrl(text: string): string {
   return url.origin;
 }
 
-/** What the bytes of a body are, while they come; its own error when the connection ends before them. */
+/**
+ * What the bytes of a body are, while they come; its own error when the connection ends before
+ * them.
+ */
 export async function* bodyChunks(
   response: IncomingMessage,
   where: string,

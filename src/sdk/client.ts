@@ -1,6 +1,7 @@
 /**
- * `connect()`: a cluster as a program sees it, through the HTTP API of one node. Types only are taken from the contract, so
- * that a command starts in a few milliseconds; the node checks every request.
+ * `connect()`: a cluster as a program sees it, through the HTTP API of one node. Types only are
+ * taken from the contract, so that a command starts in a few milliseconds; the node checks every
+ * request.
  */
 import type { Readable } from "node:stream";
 import { RingfoldError } from "../base/errors.ts";
@@ -54,7 +55,10 @@ export function connect(options: ConnectOptions = {}): Cluster {
   return new Cluster(options.node ?? (fromEnvironment || DEFAULT_NODE));
 }
 
-/** Every method throws RingfoldError: `not-reachable` without a node, else the code that the node answers. */
+/**
+ * Every method throws RingfoldError: `not-reachable` without a node, else the code that the node
+ * answers.
+ */
 export class Cluster {
   private readonly http: NodeHttp;
 
@@ -147,7 +151,10 @@ export class Cluster {
     return { bytes, chunks: bodyChunks(response, `${name} from ${this.node}`) };
   }
 
-  /** Stores a job's bundle; answers its id. @throws block-corrupt when what arrived is not what was sent */
+  /**
+   * Stores a job's bundle; answers its id.
+   * @throws block-corrupt when what arrived is not what was sent
+   */
   async putBundle(bundle: Uint8Array): Promise<string> {
     const contentType = "application/octet-stream";
     const to = await this.http.redirect({ method: "POST", path: "/api/v1/blocks", contentType });
@@ -189,8 +196,8 @@ export class Cluster {
   }
 
   /**
-   * The job at each change, without its tasks' rows; the last one is its end. A look that changed nothing comes too, once a
-   * second, so that a display can move on.
+   * The job at each change, without its tasks' rows; the last one is its end. A look that changed
+   * nothing comes too, once a second, so that a display can move on.
    */
   async *watch(id: string, signal?: AbortSignal): AsyncGenerator<JobView> {
     let after = 0;

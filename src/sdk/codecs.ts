@@ -1,9 +1,10 @@
 /**
- * Codecs: one declaration gives a TypeScript type, its bytes and its order. Here they are descriptions only (the job side
- * of the SDK holds no engine); `src/engine/codec.ts` gives them bytes.
+ * Codecs: one declaration gives a TypeScript type, its bytes and its order. Here they are
+ * descriptions only (the job side of the SDK holds no engine); `src/engine/codec.ts` gives them
+ * bytes.
  *
- * Order of keys: `t.string` by its UTF-8 bytes (= by code point), numbers by value, bytes byte by byte, tuples part by
- * part, `t.desc` the other way round.
+ * Order of keys: `t.string` by its UTF-8 bytes (= by code point), numbers by value, bytes byte by
+ * byte, tuples part by part, `t.desc` the other way round.
  */
 declare const valueType: unique symbol;
 

@@ -1,6 +1,7 @@
 /**
- * Built-in folds and maps. They are plain functions with a mark: the engine recognises the mark and does the same on
- * bytes, without a string or a call per record. `text.words()` with `each(1)` and `fold.sum` is the fastest word count.
+ * Built-in folds and maps. They are plain functions with a mark: the engine recognises the mark and
+ * does the same on bytes, without a string or a call per record. `text.words()` with `each(1)` and
+ * `fold.sum` is the fastest word count.
  */
 
 /** The engine reads these properties; functions are never serialised. */

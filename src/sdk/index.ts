@@ -1,6 +1,6 @@
 /**
- * The package's public entry. In a job's bundle `ringfold` is `job-side.ts` alone: the client is for programs, not for
- * jobs.
+ * The package's public entry. In a job's bundle `ringfold` is `job-side.ts` alone: the client is
+ * for programs, not for jobs.
  */
 export { type Cluster, type ConnectOptions, connect } from "./client.ts";
 export * from "./job-side.ts";

@@ -1,6 +1,6 @@
 /**
- * What `ringfold` means inside a job's bundle: the part of the SDK that a job file imports and that runs in task hosts.
- * No node builtins, no client, no contract: the bundle stays small.
+ * What `ringfold` means inside a job's bundle: the part of the SDK that a job file imports and that
+ * runs in task hosts. No node builtins, no client, no contract: the bundle stays small.
  */
 
 export type { Codec, Key, TypeOf } from "./codecs.ts";

@@ -1,6 +1,7 @@
 /**
- * `defineJob`: what a job file exports by default. It builds a plan and runs nothing: the plan is built on the submitting
- * side, and again in every task host, from the same bundle; stages are found by name. Functions are never serialised.
+ * `defineJob`: what a job file exports by default. It builds a plan and runs nothing: the plan is
+ * built on the submitting side, and again in every task host, from the same bundle; stages are
+ * found by name. Functions are never serialised.
  */
 import type { Codec, Key } from "./codecs.ts";
 import type { ParamSpecs, ParamsOf } from "./params.ts";
@@ -12,7 +13,9 @@ export interface TaskContext<P, C extends string> {
   /** Name of the input file of the current record; empty in `reduce` and for generated input. */
   readonly file: string;
   readonly task: { readonly index: number; readonly stage: string };
-  /** Adds to a counter that the job declares. Each task counts once, however many attempts it took. */
+  /**
+   * Adds to a counter that the job declares. Each task counts once, however many attempts it took.
+   */
   readonly count: (name: C, by?: number) => void;
   /** A float in [0, 1), seeded by job, stage and task: the same in every attempt. */
   readonly random: () => number;
@@ -25,7 +28,10 @@ export type Emit<K, V> = (key: K, value: V) => void;
 /** `undefined` makes an async function a compile error: nothing would wait for it. */
 type Nothing = void | undefined;
 
-/** One round of map, shuffle and reduce. I: input record, K and V: shuffled pair, O: output record, X: context. */
+/**
+ * One round of map, shuffle and reduce. I: input record, K and V: shuffled pair, O: output record,
+ * X: context.
+ */
 export interface ShuffleStage<I, K, V, O, X> {
   readonly key: Key<K>;
   readonly value: Codec<V>;
@@ -42,7 +48,10 @@ export interface ShuffleStage<I, K, V, O, X> {
   partition?(key: K, n: number): number;
   /** Reduce tasks; default chosen from the size of the data. */
   readonly tasks?: number;
-  /** One output record as text, without the line end. Default: pairs `key value`, strings as they are, JSON. */
+  /**
+   * One output record as text, without the line end. Default: pairs `key value`, strings as they
+   * are, JSON.
+   */
   format?(out: O): string;
 }
 
@@ -63,7 +72,10 @@ interface JobHead<I, P, C extends string> {
 }
 
 interface JobTail<O, P> {
-  /** Runs once over all output records, in the order of the parts; `ringfold run` shows what it returns. */
+  /**
+   * Runs once over all output records, in the order of the parts; `ringfold run` shows what it
+   * returns.
+   */
   result?(rows: Iterable<O>, job: { readonly params: ParamsOf<P> }): unknown;
 }
 

@@ -1,4 +1,6 @@
-/** What must and must not compile. `tsc` is the test: every `@ts-expect-error` must meet an error. */
+/**
+ * What must and must not compile. `tsc` is the test: every `@ts-expect-error` must meet an error.
+ */
 import { expect, expectTypeOf, test } from "vitest";
 import { defineJob, each, fold, gen, type Job, param, t, text } from "./job-side.ts";
 

@@ -33,9 +33,11 @@ interface NamedParam {
 
 /**
  * Every declared parameter with its value, given or default.
- * @param declared as {@link ParamSpecs} entries with their names, for example of a job's description
+ * @param declared as {@link ParamSpecs} entries with their names, for example of a job's
+ *   description
  * @param given raw texts, as of a command line
- * @throws RingfoldError `job-param` for a name that the job does not have or a text that is not of its type
+ * @throws RingfoldError `job-param` for a name that the job does not have or a text that is not of
+ *   its type
  */
 export function parseParams(
   declared: readonly NamedParam[],

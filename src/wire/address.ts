@@ -1,4 +1,7 @@
-/** `host:port` as text: what peers tell each other, and what `--listen` takes. IPv6 hosts are in brackets. */
+/**
+ * `host:port` as text: what peers tell each other, and what `--listen` takes. IPv6 hosts are in
+ * brackets.
+ */
 import { RingfoldError } from "../base/errors.ts";
 
 export interface HostPort {
@@ -22,7 +25,10 @@ export function parseHostPort(text: string): HostPort {
 export const formatHostPort = ({ host, port }: HostPort): string =>
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 
-/** Whether the text is an address that {@link parseHostPort} accepts, with a port that can be dialled. */
+/**
+ * Whether the text is an address that {@link parseHostPort} accepts, with a port that can be
+ * dialled.
+ */
 export function isDialable(text: string): boolean {
   const match = addressPattern.exec(text);
   const port = Number(match?.[3]);

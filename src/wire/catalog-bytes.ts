@@ -1,9 +1,11 @@
 /**
- * The bytes of the catalog's commands and records: a version marker, then deterministic CBOR. No schema here: commands are
- * checked before they are encoded (wire/catalog.ts), records are made by the state machine out of such commands, and a
- * checksum stands beside both on the disk. It keeps the schemas out of the catalog's thread: 8 MB and nearly half of its time.
+ * The bytes of the catalog's commands and records: a version marker, then deterministic CBOR. No
+ * schema here: commands are checked before they are encoded (wire/catalog.ts), records are made by
+ * the state machine out of such commands, and a checksum stands beside both on the disk. It keeps
+ * the schemas out of the catalog's thread: 8 MB and nearly half of its time.
  *
- * W10 Bytes begin with the version of their format; an unknown one is refused by its number. Tested.
+ * W10 Bytes begin with the version of their format; an unknown one is refused by its number.
+ *     Tested.
  * W11 What was released keeps its bytes, or gets a migration. Golden tests.
  */
 import { RingfoldError } from "../base/errors.ts";

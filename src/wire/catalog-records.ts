@@ -1,4 +1,7 @@
-/** Schemas of the catalog's records as they travel in answers, and of the parts that commands share with them. */
+/**
+ * Schemas of the catalog's records as they travel in answers, and of the parts that commands share
+ * with them.
+ */
 import { z } from "zod";
 import type { ErrorNote } from "../base/errors.ts";
 import type {

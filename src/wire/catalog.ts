@@ -1,4 +1,7 @@
-/** Schemas of the catalog's commands, queries, results and answers: whatever comes from outside passes one of them. */
+/**
+ * Schemas of the catalog's commands, queries, results and answers: whatever comes from outside
+ * passes one of them.
+ */
 import { z } from "zod";
 import { RingfoldError } from "../base/errors.ts";
 import type { Command, CommandResults, CommandType, ResultOf } from "../catalog/commands.ts";

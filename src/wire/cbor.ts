@@ -1,9 +1,10 @@
 /**
- * The only door between bytes and values: CBOR (RFC 8949). Encoding is deterministic (shortest forms, sorted keys), so
- * that equal values have equal bytes and can be hashed; decoding is strict.
+ * The only door between bytes and values: CBOR (RFC 8949). Encoding is deterministic (shortest
+ * forms, sorted keys), so that equal values have equal bytes and can be hashed; decoding is strict.
  *
- * W1: decoding refuses indefinite lengths, numbers and lengths that are not in their shortest form, duplicate and
- *     non-text keys, undefined, NaN, infinities, integers beyond 2^53, tags, and bytes left over (tested).
+ * W1: decoding refuses indefinite lengths, numbers and lengths that are not in their shortest form,
+ *     duplicate and non-text keys, undefined, NaN, infinities, integers beyond 2^53, tags, and
+ *     bytes left over (tested).
  * W2: input longer or deeper than its limit is refused before a value is built from it (tested).
  * W3: whatever the bytes, the only thing thrown is RingfoldError `protocol` (property-tested).
  */
@@ -39,8 +40,10 @@ const decodeOptions: DecodeOptions = {
 };
 
 /**
- * The value's bytes. Properties that are undefined are left out; a Uint8Array becomes a byte string.
- * @throws TypeError-like errors of cborg for what CBOR has no form for (functions, symbols, class instances)
+ * The value's bytes. Properties that are undefined are left out; a Uint8Array becomes a byte
+ * string.
+ * @throws TypeError-like errors of cborg for what CBOR has no form for (functions, symbols, class
+ *   instances)
  */
 export const encode = (value: unknown): Uint8Array => cborEncode(value, encodeOptions);
 

@@ -4,7 +4,8 @@
  *     u8 version | u8 kind | u32 id | u32 length | payload        (big-endian)
  *
  * F1: the frames read do not depend on how the stream was cut into chunks (property-tested).
- * F2: version, kind and length are checked before a byte is kept or allocated for the payload (tested).
+ * F2: version, kind and length are checked before a byte is kept or allocated for the payload
+ *     (tested).
  * F3: bulk data is handed on as it arrives and never gathered (tested).
  */
 import { RingfoldError } from "../base/errors.ts";
@@ -95,7 +96,8 @@ export class FrameReader {
 
   /**
    * Reads on. The payloads handed out may be views into `chunk`.
-   * @throws RingfoldError `protocol`, or `version-mismatch` when the frame's first byte is another version
+   * @throws RingfoldError `protocol`, or `version-mismatch` when the frame's first byte is another
+   *   version
    */
   push(chunk: Uint8Array): void {
     let at = 0;

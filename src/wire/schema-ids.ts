@@ -1,4 +1,7 @@
-/** Schemas of the ids and units of src/base/ids.ts: each accepts exactly what the parser of its type accepts. */
+/**
+ * Schemas of the ids and units of src/base/ids.ts: each accepts exactly what the parser of its type
+ * accepts.
+ */
 import { z } from "zod";
 import type {
   BlockId,

@@ -1,6 +1,6 @@
 /**
- * The join token: what a new node must know to find its cluster, to be sure of it, and to be let in. One word that
- * survives copy and paste:
+ * The join token: what a new node must know to find its cluster, to be sure of it, and to be let
+ * in. One word that survives copy and paste:
  *
  *     rf1.<base64url of CBOR [ring id, addresses, inviter, secret, expiry] and 6 bytes of its SHA-256>
  *
@@ -55,8 +55,8 @@ export function formatToken(token: JoinToken): string {
 }
 
 /**
- * The token of a word. Whitespace around it, and line breaks that a terminal put into it, are ignored. The expiry is
- * the inviter's to judge.
+ * The token of a word. Whitespace around it, and line breaks that a terminal put into it, are
+ * ignored. The expiry is the inviter's to judge.
  * @throws RingfoldError `token-malformed`; the message never holds any of the token
  */
 export function parseToken(text: string): JoinToken {

@@ -1,4 +1,7 @@
-/** Bulk transports joined in one process, with faults: for what the data side does when a peer is gone, slow or wrong. */
+/**
+ * Bulk transports joined in one process, with faults: for what the data side does when a peer is
+ * gone, slow or wrong.
+ */
 import { RingfoldError } from "../../src/base/errors.ts";
 import type { NodeId } from "../../src/base/ids.ts";
 import type {

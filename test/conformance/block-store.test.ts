@@ -181,7 +181,8 @@ describe("what a crash left", () => {
       if (step === "syncDir") synced.push(path);
       return undefined;
     };
-    // A crash would have come here: the file has its name or has not; the next start must sync what it lists.
+    // A crash would have come here: the file has its name or has not; the next start must sync what
+    // it lists.
     await mkdir(join(dir, "blocks", id.slice(0, 2)), { recursive: true });
     await writeFile(pathOf(id), bytes);
     const again = await openStore();

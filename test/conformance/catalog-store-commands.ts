@@ -1,4 +1,7 @@
-/** Random commands over few names, so that they meet, and the naive model that says what they must do. */
+/**
+ * Random commands over few names, so that they meet, and the naive model that says what they must
+ * do.
+ */
 import fc from "fast-check";
 import { blockId, fileName, jobId, type NodeId, nodeId, ringId } from "../../src/base/ids.ts";
 import type { Command, CommandOf, FileContent, Outcome } from "../../src/catalog/commands.ts";
@@ -161,7 +164,10 @@ export type Verdict = string | Record<string, unknown>;
 /** Expired tokens are swept when one is added, so that both answers are right. */
 const EXPIRED = "token-expired or token-wrong";
 
-/** The catalog as one would write it on a napkin: plain maps, one paragraph for each command, no thought for speed. */
+/**
+ * The catalog as one would write it on a napkin: plain maps, one paragraph for each command, no
+ * thought for speed.
+ */
 export class Model {
   ring: string | undefined;
   epoch = 0;

@@ -1,4 +1,7 @@
-/** A process that puts new names with 64 writers until it is killed, and prints each one that was acknowledged. */
+/**
+ * A process that puts new names with 64 writers until it is killed, and prints each one that was
+ * acknowledged.
+ */
 import { blockId, fileName, nodeId, ringId } from "../../src/base/ids.ts";
 import { openCatalog } from "../../src/node/catalog/catalog.ts";
 

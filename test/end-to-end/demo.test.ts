@@ -1,4 +1,7 @@
-/** The demo as a user starts it: it proves what it says, and leaves no process and no file, however it ends. */
+/**
+ * The demo as a user starts it: it proves what it says, and leaves no process and no file, however
+ * it ends.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";

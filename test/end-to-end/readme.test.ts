@@ -1,4 +1,7 @@
-/** What the README says is true: its commands are run as they stand, its job compiles, its table is the command line's. */
+/**
+ * What the README says is true: its commands are run as they stand, its job compiles, its table is
+ * the command line's.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import {

@@ -1,4 +1,6 @@
-/** The README as data: what it tells a reader to type, and what it claims about the command line. */
+/**
+ * The README as data: what it tells a reader to type, and what it claims about the command line.
+ */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 

@@ -1,4 +1,7 @@
-/** The public API keeps its shape: a change of the document is made on purpose, with `npx vitest run test/golden -u`. */
+/**
+ * The public API keeps its shape: a change of the document is made on purpose, with
+ * `npx vitest run test/golden -u`.
+ */
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { buildGateway } from "../../src/node/http/gateway.ts";
 import { MemoryCluster } from "../../src/node/http/memory-cluster.ts";
