@@ -73,7 +73,7 @@ export class Coordinator {
   /** Takes up what the ledger says is running, then everything new. */
   async start(): Promise<void> {
     const { catalog, view } = this.#parts;
-    await this.#takeUp();
+    await this.#takeUp(this.#parts.incarnation);
     this.#stops = [
       view.subscribe(() => this.#membersChanged()),
       catalog.onChange((changed) => {
@@ -153,20 +153,23 @@ export class Coordinator {
     });
   }
 
-  async #takeUp(): Promise<void> {
+  /** @param generation of attempt numbers, for jobs that another start of this node coordinated before */
+  async #takeUp(generation?: number): Promise<void> {
     const { jobs } = await this.#parts.catalog.query({ type: "running-jobs" });
     const fresh = jobs.filter((job) => !this.#running.has(job.id) && !this.#loading.has(job.id));
     await Promise.all(
       fresh.map((record) => {
-        const loading = this.#load(record).finally(() => this.#loading.delete(record.id));
+        const loading = this.#load(record, generation).finally(() =>
+          this.#loading.delete(record.id),
+        );
         this.#loading.set(record.id, loading);
         return loading;
       }),
     );
   }
 
-  async #load(record: JobRecord): Promise<void> {
-    const { catalog, data, log, incarnation } = this.#parts;
+  async #load(record: JobRecord, generation: number | undefined): Promise<void> {
+    const { catalog, data, log } = this.#parts;
     try {
       const plan = decodePlan(await data.getSmall(record.plan));
       const { tasks } = await catalog.query({ type: "job", id: record.id });
@@ -185,7 +188,8 @@ export class Coordinator {
       );
       const running = { record, plan, info: infoOf(record, plan), ledger: Promise.resolve() };
       this.#running.set(record.id, running);
-      this.#feed({ type: "job-submitted", plan, done, generation: incarnation });
+      const again = generation === undefined ? {} : { generation };
+      this.#feed({ type: "job-submitted", plan, done, ...again });
       this.#parts.tell("job-submitted", record.id, `${record.name} was submitted`);
     } catch (error) {
       log.error({ job: record.id, error: errorNote(error) }, "the job could not be taken up");
@@ -282,9 +286,9 @@ export class Coordinator {
     this.#courier.start(node, order, info);
   }
 
+  /** Also while no job runs: a node that was away at the end of one has not heard that it may clean up. */
   #callTheRoll(): void {
-    if (this.#scheduler.jobs().length === 0) return;
-    this.#courier.rollCall((node, running) => this.#feed({ type: "node-report", node, running }));
+    this.#courier.rollCall((node, roll) => this.#feed({ type: "node-report", node, ...roll }));
   }
 
   #enqueue(job: JobId, work: () => Promise<void>): void {

@@ -6,7 +6,7 @@ import type { JobAttempt, WorkOrder } from "../../jobs/task.ts";
 import type { ControlMethods } from "../../wire/control.ts";
 import type { JobInfo } from "../../wire/jobs.ts";
 import type { PeerAddress, Transport } from "../transport/transport.ts";
-import type { TaskRunner } from "./task-runner.ts";
+import type { Roll, TaskRunner } from "./task-runner.ts";
 import type { ViewHolder } from "./view-holder.ts";
 import { addressOf } from "./watch-driver.ts";
 
@@ -53,12 +53,12 @@ export class OrderCourier {
     this.#send(node, (to) => transport.request(to, "wake-hosts", { job }, { deadline: DEADLINE }));
   }
 
-  /** What each live node runs, as each answers. */
-  rollCall(answered: (node: NodeId, attempts: readonly JobAttempt[]) => void): void {
+  /** What each live node runs and holds, as each answers. */
+  rollCall(answered: (node: NodeId, roll: Roll) => void): void {
     const { self, runner, transport, view } = this.#parts;
     for (const { id, state } of view.members.members) {
       if (state === "down") continue;
-      if (id === self) answered(id, runner.rollCall().attempts);
+      if (id === self) answered(id, runner.rollCall());
       else {
         this.#send(id, async (to) =>
           answered(id, await transport.request(to, "roll-call", undefined, { deadline: DEADLINE })),

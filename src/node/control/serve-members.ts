@@ -44,7 +44,7 @@ export function serveMembers(parts: ServeParts): void {
     if (fromLeader(from.node)) runner.clean(job);
   });
   transport.handle("wake-hosts", async ({ job }) => runner.wake(job));
-  transport.handle("roll-call", async () => [...runner.rollCall().attempts]);
+  transport.handle("roll-call", async () => runner.rollCall());
   transport.handle("task-logs", async ({ job, task }) => runner.logs.of(job, task));
   transport.handle("inventory", async (ids) => [...(await data.inventory(ids))]);
   transport.handle("copy-block", async ({ block, from }) => {

@@ -36,6 +36,12 @@ export interface RunnerParts {
   readonly report: (report: TaskReport) => Promise<void>;
 }
 
+/** What a worker answers to a roll call. */
+export interface Roll {
+  readonly running: JobAttempt[];
+  readonly holding: JobId[];
+}
+
 type MapWork = Extract<WorkOrder, { phase: "map" }>;
 type ReduceWork = Extract<WorkOrder, { phase: "reduce" }>;
 type Final = Extract<TaskReport, { type: "done" | "failed" }>;
@@ -62,6 +68,8 @@ class TaskTrouble extends Error {
 export class TaskRunner {
   readonly #parts: RunnerParts;
   readonly #attempts = new Map<string, Running>();
+  /** Jobs that may have left map outputs or hosts here. */
+  readonly #holding = new Set<JobId>();
   readonly logs = new TaskLogs();
 
   constructor(parts: RunnerParts) {
@@ -84,6 +92,7 @@ export class TaskRunner {
     }
     const running: Running = { key, abort: new AbortController(), final: undefined, told: 0 };
     this.#attempts.set(nameOf(key), running);
+    this.#holding.add(job);
     this.logs.begin(job, key);
     void this.#attempt(running, order, info);
   }
@@ -101,19 +110,24 @@ export class TaskRunner {
   clean(job: JobId): void {
     for (const { key } of Array.from(this.#attempts.values())) if (key.job === job) this.stop(key);
     void this.#parts.hosts.endJob(job);
-    this.#parts.data.dropJob(job).catch((error: unknown) => this.#warn("drop job", error));
+    this.#parts.data.dropJob(job).then(
+      () => this.#holding.delete(job),
+      (error: unknown) => this.#warn("drop job", error),
+    );
   }
 
   /** Work of the job will come. */
   wake(job: JobId): void {
+    this.#holding.add(job);
     this.#parts.hosts.wake(job);
   }
 
-  rollCall(): Extract<TaskReport, { type: "running" }> {
+  rollCall(): Roll {
     for (const running of this.#attempts.values()) {
       if (running.final !== undefined) void this.#deliver(running);
     }
-    return { type: "running", attempts: [...this.#attempts.values()].map(({ key }) => key) };
+    const running = [...this.#attempts.values()].map(({ key }) => key);
+    return { running, holding: [...this.#holding] };
   }
 
   close(): void {

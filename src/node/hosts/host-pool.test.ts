@@ -42,8 +42,13 @@ describe("task hosts are started when work is near", () => {
     const hosts = pool({ slots: 1 });
     const first = await hosts.lease();
     const order: string[] = [];
-    const second = hosts.lease().then((host) => order.push("second") && host);
-    const third = hosts.lease().then((host) => order.push("third") && host);
+    const named = async (name: string) => {
+      const host = await hosts.lease();
+      order.push(name);
+      return host;
+    };
+    const second = named("second");
+    const third = named("third");
     await first.close();
     await (await second).close();
     await (await third).close();

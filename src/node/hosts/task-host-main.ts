@@ -27,6 +27,7 @@ import type {
   TaskJob,
   TaskOrder,
 } from "./task-order.ts";
+import { WARM, warmUp } from "./warm-up.ts";
 
 const PROGRESS_MS = 100;
 /** A log line longer than this is cut. */
@@ -210,6 +211,7 @@ function placeOf(error: RingfoldError): string {
 }
 
 async function serve(): Promise<void> {
+  if (process.argv.includes(WARM)) warmUp(`${scratch}/out`);
   closeGlobals((text) => events.log(text), format);
   tellParent({ type: "ready" });
   for (let order = nextOrder(); order !== undefined; order = nextOrder()) {

@@ -57,8 +57,17 @@ export class TaskHost {
   private dead: TaskFailed | undefined;
   private becomeReady: () => void = () => undefined;
 
-  /** @param released called once, when the host is closed */
-  constructor(program: string, paths: HostPaths, limits: HostLimits, released: () => void) {
+  /**
+   * @param flags arguments of the host's program
+   * @param released called once, when the host is closed
+   */
+  constructor(
+    program: string,
+    paths: HostPaths,
+    limits: HostLimits,
+    flags: readonly string[],
+    released: () => void,
+  ) {
     this.paths = paths;
     this.limits = limits;
     this.released = released;
@@ -66,7 +75,7 @@ export class TaskHost {
     this.ready = new Promise((resolve) => {
       this.becomeReady = resolve;
     });
-    this.child = startChild(program, paths, limits.memory);
+    this.child = startChild(program, paths, limits.memory, flags);
     this.listen();
   }
 
