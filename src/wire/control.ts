@@ -109,7 +109,6 @@ const reportSchema = z.discriminatedUnion("type", [
     attempt: jobAttemptSchema,
     share: z.number().min(0).max(1),
   }),
-  z.strictObject({ type: z.literal("running"), attempts: z.array(jobAttemptSchema) }),
 ]);
 export type TaskReport = z.output<typeof reportSchema>;
 
@@ -180,8 +179,14 @@ export const controlMethods = {
   "stop-task": { request: jobAttemptSchema, response: nothing },
   "clean-job": { request: z.strictObject({ job: jobIdSchema }), response: nothing },
   "wake-hosts": { request: z.strictObject({ job: jobIdSchema }), response: nothing },
-  /** What the worker runs, with what it finished and could not report yet. */
-  "roll-call": { request: nothing, response: z.array(jobAttemptSchema) },
+  /** What the worker runs, with what it finished and could not report yet; and the jobs of which it holds anything. */
+  "roll-call": {
+    request: nothing,
+    response: z.strictObject({
+      running: z.array(jobAttemptSchema),
+      holding: z.array(jobIdSchema),
+    }),
+  },
   /** A worker to the leader. */
   report: { request: reportSchema, response: nothing },
   "task-logs": {

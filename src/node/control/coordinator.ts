@@ -122,8 +122,6 @@ export class Coordinator {
         });
       case "progress":
         return this.#feed({ type: "task-progress", node, ...report.attempt, share: report.share });
-      case "running":
-        return this.#feed({ type: "node-report", node, running: report.attempts });
       default:
         unreachable(report);
     }

@@ -70,6 +70,8 @@ export class TaskRunner {
   readonly #attempts = new Map<string, Running>();
   /** Jobs that may have left map outputs or hosts here. */
   readonly #holding = new Set<JobId>();
+  /** Attempts that have not ended, those that were stopped included. */
+  readonly #inFlight = new Map<Promise<void>, JobId>();
   readonly logs = new TaskLogs();
 
   constructor(parts: RunnerParts) {
@@ -94,7 +96,8 @@ export class TaskRunner {
     this.#attempts.set(nameOf(key), running);
     this.#holding.add(job);
     this.logs.begin(job, key);
-    void this.#attempt(running, order, info);
+    const ended = this.#attempt(running, order, info).finally(() => this.#inFlight.delete(ended));
+    this.#inFlight.set(ended, job);
   }
 
   /** Kills the attempt and forgets it. */
@@ -110,10 +113,19 @@ export class TaskRunner {
   clean(job: JobId): void {
     for (const { key } of Array.from(this.#attempts.values())) if (key.job === job) this.stop(key);
     void this.#parts.hosts.endJob(job);
-    this.#parts.data.dropJob(job).then(
-      () => this.#holding.delete(job),
-      (error: unknown) => this.#warn("drop job", error),
-    );
+    void this.#drop(job);
+  }
+
+  /** Not before the last attempt has ended: it may be handing over its output just now. */
+  async #drop(job: JobId): Promise<void> {
+    const last = [...this.#inFlight].filter(([, of]) => of === job);
+    await Promise.all(last.map(([ended]) => ended));
+    try {
+      await this.#parts.data.dropJob(job);
+      this.#holding.delete(job);
+    } catch (error) {
+      this.#warn("drop job", error);
+    }
   }
 
   /** Work of the job will come. */
