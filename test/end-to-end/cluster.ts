@@ -182,15 +182,15 @@ export class TestCluster {
 
   /** Until all nodes that run are up and know each other, and nobody else is on the list. */
   async whole(): Promise<void> {
-    const names = this.#nodes.map(({ name }) => name).sort();
-    await waitFor(`nodes ${names.join(", ")} that know each other`, async () => {
+    const names = this.#nodes.map(({ name }) => name).join(", ");
+    const wanted = this.#nodes.map(({ name }) => `${name}:up`).sort();
+    await waitFor(`nodes ${names} that know each other`, async () => {
       const lists = await Promise.all(this.#nodes.map(({ client }) => client.nodes()));
       const seen = lists.map(
         ({ epoch, nodes }) => `${epoch} ${nodes.map(stateOf).sort().join(" ")}`,
       );
       const [one = ""] = seen;
-      const wanted = names.map((name) => `${name}:up`).join(" ");
-      if (new Set(seen).size === 1 && one.endsWith(` ${wanted}`)) return true;
+      if (new Set(seen).size === 1 && one.endsWith(` ${wanted.join(" ")}`)) return true;
       throw new Error(seen.join(" | "));
     });
   }
@@ -223,6 +223,18 @@ export class TestCluster {
       },
       within,
     );
+  }
+
+  /** Until no node keeps anything of jobs, which are over. */
+  async tidy(): Promise<void> {
+    await waitFor("the end of all that jobs left on their nodes", async () => {
+      const left = this.#nodes.flatMap(({ name }) => {
+        const jobs = readdirSync(join(this.#children.dir, name, "shuffle"));
+        return jobs.map((job) => `${name}: ${job}`);
+      });
+      if (left.length > 0) throw new Error(left.join(", "));
+      return true;
+    });
   }
 
   /** Stores texts under a prefix; answers what {@link Cluster.files} finds them by. */

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TestCluster } from "./cluster.ts";
-import { type Fault, heal, mend, putBooks, survive, texts, type Trial } from "./faults.ts";
+import { type Fault, heal, mend, putBooks, survive, type Trial, texts } from "./faults.ts";
 import { GetLoop } from "./get-loop.ts";
 import { runExample } from "./job-run.ts";
 
@@ -31,9 +31,15 @@ describe.each(each)("of %i nodes one meets %s during %s", (nodes, fault, example
     // Each node but the coordinator in its turn.
     const victim = cluster.node(1 + ((share * 10) % (nodes - 1)));
     const trial: Trial = { cluster, example, input, fault, victim, share };
+    const times = [performance.now()];
     const { at } = await survive(trial);
+    times.push(performance.now());
     if (fault === "SIGKILL") await heal(cluster, at);
+    times.push(performance.now());
     await mend(trial);
+    times.push(performance.now());
+    const took = times.slice(1).map((end, n) => Math.round(end - (times[n] ?? 0)));
+    process.stderr.write(`${fault} at ${share}: job, copies, mending took ${took.join(", ")} ms\n`);
   });
 });
 

@@ -83,4 +83,7 @@ export async function mend({ cluster, fault, victim }: Trial): Promise<void> {
   if (fault === "leave") await cluster.add();
   await cluster.whole();
   await cluster.copies();
+  await cluster.tidy();
+  const { faults } = await new GetLoop("books", texts.texts, cluster.nodes).stop();
+  expect(faults).toEqual([]);
 }
