@@ -115,14 +115,12 @@ function showTop(screen: DemoScreen, counts: WordCounts): void {
 
 function showCost(screen: DemoScreen, calm: JobRun, run: JobRun, healed: Healing): void {
   const { retries, attempts } = run.view;
-  const more = Math.max(0, run.ms - calm.ms);
+  const [crashed, peaceful] = [showMillis(run.ms), showMillis(calm.ms)];
   screen.heading("What the crash cost");
   screen.print(`    ${counted(retries, "attempt")} run again, of ${attempts} in all`);
-  screen.print(
-    `    ${showMillis(more)} more than in peace (${showMillis(run.ms)}, ${showMillis(calm.ms)})`,
-  );
-  screen.print(`    ${showMillis(healed.noticed)} until the cluster knew that the node was down`);
-  screen.print("    no word, no file");
+  screen.print(`    the job took ${crashed}; in peace, as the first and colder run, ${peaceful}`);
+  screen.print(`    the cluster knew that the node was down after ${showMillis(healed.noticed)}`);
+  screen.print("    no word and no file");
 }
 
 async function showAddress(screen: DemoScreen, terminal: Terminal, facts: Facts): Promise<void> {
