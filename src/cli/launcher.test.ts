@@ -48,7 +48,9 @@ describe("bin/ringfold", () => {
     fakeNode(join(folder, "path/node"), "v99.0.0");
     fakeNode(join(root, "node_modules/node/bin/node"), "v24.1.0");
     const { stdout, status } = launch(join(root, "bin/ringfold"), ["put", "a b", "*"]);
-    expect(stdout.split("\n")[0]).toBe(`v24.1.0 ${root}/src/cli/main.ts put a b *`);
+    expect(stdout.split("\n")[0]).toBe(
+      `v24.1.0 --max-semi-space-size=2 ${root}/src/cli/main.ts put a b *`,
+    );
     expect(status).toBe(0);
   });
 
@@ -75,7 +77,9 @@ describe("bin/ringfold", () => {
     symlinkSync("../../package/bin/ringfold", join(folder, "deep/er/one"));
     symlinkSync(join(folder, "deep/er/one"), join(folder, "two"));
     for (const link of ["deep/er/one", "two"]) {
-      expect(launch(join(folder, link)).stdout).toContain(`${root}/src/cli/main.ts`);
+      expect(launch(join(folder, link)).stdout).toContain(
+        `--max-semi-space-size=2 ${root}/src/cli/main.ts`,
+      );
     }
   });
 

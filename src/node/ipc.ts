@@ -17,7 +17,7 @@ export interface IpcChannel {
 
 /** What one side answers; every method takes and gives plain data. */
 // biome-ignore format: one line reads better
-export type IpcMethods<T> = { readonly [K in keyof T]: T[K] extends (...args: infer A) => infer R ? (...args: A) => R : never };
+type IpcMethods<T> = { readonly [K in keyof T]: T[K] extends (...args: infer A) => infer R ? (...args: A) => R : never };
 
 type Message =
   | {

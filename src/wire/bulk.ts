@@ -25,6 +25,8 @@ export const bulkRequestSchema = z.discriminatedUnion("type", [
     type: z.literal("put-block"),
     id: blockIdSchema,
     length: bytesSchema,
+    /** Of a file so large that nobody is likely to read this soon: kept out of the page cache. */
+    cold: z.boolean(),
   }),
   z.strictObject({ v: z.literal(1), type: z.literal("get-block"), id: blockIdSchema }),
   z.strictObject({

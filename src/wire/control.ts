@@ -7,10 +7,8 @@ import { z } from "zod";
 import type { RingId } from "../base/ids.ts";
 import { commandSchema, memberSchema, querySchema, tableSchema } from "./catalog.ts";
 import {
-  errorCodeSchema,
   jobAttemptSchema,
   jobInfoSchema,
-  messageSchema,
   taskFailureSchema,
   taskResultSchema,
   workOrderSchema,
@@ -65,7 +63,6 @@ export const copyCountsSchema = z.strictObject({
   lastCopy: countSchema,
   none: countSchema,
 });
-export type CopyCounts = z.output<typeof copyCountsSchema>;
 
 /** What a node tells the leader with each heartbeat. */
 export const vitalsSchema = z.strictObject({

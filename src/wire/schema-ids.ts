@@ -37,8 +37,8 @@ export const fileNameSchema: z.ZodType<FileName> = branded("file name", fileName
 
 /** An integer from 0 to 2^53 - 1. */
 export const countSchema = z.int().nonnegative();
-export const bytesSchema: z.ZodType<Bytes> = countSchema;
-export const epochSchema: z.ZodType<Epoch> = countSchema;
+export const bytesSchema: z.ZodType<Bytes> = z.int().nonnegative();
+export const epochSchema: z.ZodType<Epoch> = z.int().nonnegative();
 export const millisSchema: z.ZodType<Millis> = z.number().nonnegative();
 
 /** `host:port` that can be dialled. */

@@ -195,12 +195,18 @@ export interface DataPort {
   dropBlocks(ids: readonly BlockId[]): Promise<number>;
   /** Repair: makes one more copy. @throws RingfoldError `block-missing`, `disk-full`, `peer-unreachable` */
   copyBlock(request: CopyRequest): Promise<Stored>;
-  /** Stores a bundle, a plan, a manifest on its holders. @throws RingfoldError `too-large` above 64 MiB, `disk-full`, `no-nodes` */
+  /**
+   * Stores a bundle, a plan, a manifest on its holders.
+   * @throws RingfoldError `too-large` above 64 MiB, `disk-full`, `no-nodes`
+   */
   putSmall(bytes: Uint8Array, copies: Copies): Promise<Stored>;
   /** From here or any holder; cached. @throws RingfoldError `block-missing`, `too-large` above 64 MiB */
   getSmall(id: BlockId): Promise<Uint8Array>;
 
-  /** Input blocks for a map task: hard links, or verified scratch copies from other nodes. @throws RingfoldError `block-missing` */
+  /**
+   * Input blocks for a map task: hard links, or verified scratch copies from other nodes.
+   * @throws RingfoldError `block-missing`
+   */
   stageBlocks(request: StageRequest): Promise<readonly StagedBlock[]>;
   /** Takes a finished map output over from the task host's `out` folder, to be served to reducers. */
   adoptMapOutput(
@@ -236,6 +242,12 @@ export interface DataSettings {
   readonly stall: Millis;
   /** How long a slow or broken peer is asked last; default 10 000. */
   readonly avoid: Millis;
+  /**
+   * Of one file, the blocks beyond so many bytes are written around the page cache; default 256 MiB. A smaller file is likely
+   * to be read soon by a job, and then comes from memory; a larger one would push everything else out, and filling the cache
+   * costs more than all else in a put: 2.7 CPU-s per GiB where a hypervisor has to give the memory first, against 0.1.
+   */
+  readonly warmBytes: Bytes;
   /** Bytes a second for copyBlock; default 200 MB/s. */
   readonly repairRate: Bytes;
 }
