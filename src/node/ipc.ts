@@ -15,10 +15,6 @@ export interface IpcChannel {
   onClose(listener: () => void): void;
 }
 
-/** What one side answers; every method takes and gives plain data. */
-// biome-ignore format: one line reads better
-type IpcMethods<T> = { readonly [K in keyof T]: T[K] extends (...args: infer A) => infer R ? (...args: A) => R : never };
-
 type Message =
   | {
       readonly kind: "call";
