@@ -41,18 +41,21 @@ export const idOf = (letter: string): NodeId =>
 export class DataCluster {
   readonly nodes: TestNode[] = [];
   readonly #root: string;
+  readonly #settings: Partial<DataSettings>;
   readonly #states = new Map<NodeId, MemberState>();
   #epoch = 0;
 
-  private constructor(root: string) {
+  private constructor(root: string, settings: Partial<DataSettings>) {
     this.#root = root;
+    this.#settings = { ...SETTINGS, ...settings };
   }
 
   static async start(
     count: number,
     transportOf: (id: NodeId, cluster: DataCluster) => Promise<BulkTransport>,
+    settings: Partial<DataSettings> = {},
   ): Promise<DataCluster> {
-    const cluster = new DataCluster(await mkdtemp(join(tmpdir(), "ringfold-data-")));
+    const cluster = new DataCluster(await mkdtemp(join(tmpdir(), "ringfold-data-")), settings);
     for (const letter of "abcdef".slice(0, count)) await cluster.#add(letter, transportOf);
     await cluster.pushView();
     return cluster;
@@ -140,7 +143,7 @@ export class DataCluster {
       },
       http: { host: "127.0.0.1", port: 0 },
       secret: SECRET,
-      settings: SETTINGS,
+      settings: this.#settings,
       disk,
     });
     this.nodes.push({ id, dir, disk, service, events, commits });

@@ -11,6 +11,8 @@ export class FaultyDisk implements Disk {
   plan: FaultPlan = () => undefined;
   /** What `space` answers; undefined asks the real disk. */
   freeBytes: number | undefined;
+  /** False: as a file system without O_DIRECT. */
+  direct = true;
   /** Steps that were let through, in order. */
   readonly done: string[] = [];
   readonly #disk: Disk;
@@ -19,6 +21,7 @@ export class FaultyDisk implements Disk {
   readonly move: Disk["move"];
   readonly remove: Disk["remove"];
   readonly makeDir: Disk["makeDir"];
+  readonly readDirect: Disk["readDirect"];
   readonly list: Disk["list"];
   readonly size: Disk["size"];
 
@@ -28,6 +31,7 @@ export class FaultyDisk implements Disk {
     this.move = (from, to) => disk.move(from, to);
     this.remove = (path) => disk.remove(path);
     this.makeDir = (path) => disk.makeDir(path);
+    this.readDirect = (path, pages) => disk.readDirect(path, pages);
     this.list = (path) => disk.list(path);
     this.size = (path) => disk.size(path);
   }
@@ -48,6 +52,12 @@ export class FaultyDisk implements Disk {
       size: () => file.size(),
       close: () => file.close(),
     };
+  }
+
+  async writeDirect(path: string, pages: Uint8Array, length: number): Promise<boolean> {
+    if (!this.direct) return false;
+    for (const step of ["create", "write", "sync"] as const) this.#step(step, path);
+    return this.#disk.writeDirect(path, pages, length);
   }
 
   async rename(from: string, to: string): Promise<void> {

@@ -9,7 +9,7 @@ import { present } from "../../src/base/errors.ts";
 import { blockIdOf } from "../../src/base/hash.ts";
 import { type BlockId, blockId, jobId } from "../../src/base/ids.ts";
 import type { FileStat } from "../../src/contract/file-stat.ts";
-import type { SegmentSource } from "../../src/node/data/data-port.ts";
+import type { DataSettings, SegmentSource } from "../../src/node/data/data-port.ts";
 import { decodeManifest } from "../../src/node/data/manifest-block.ts";
 import {
   contentLink,
@@ -27,9 +27,9 @@ let net: LoopNet;
 let cluster: DataCluster;
 
 const fault = (letter: string): NodeFault => present(net.faults.get(idOf(letter)), "a node");
-const start = async (count: number): Promise<void> => {
+const start = async (count: number, settings: Partial<DataSettings> = {}): Promise<void> => {
   net = new LoopNet();
-  cluster = await DataCluster.start(count, async (id) => net.transport(id));
+  cluster = await DataCluster.start(count, async (id) => net.transport(id), settings);
 };
 const text = (lines: number): Buffer =>
   Buffer.from(
@@ -142,6 +142,47 @@ describe("a file that is put over HTTP", () => {
       expect(error.fix).not.toBe("");
     }
     expect(node.commits).toEqual([]);
+  });
+});
+
+describe("a file that goes around the page cache", () => {
+  const MIB = 1024 * 1024;
+  // The first block stays in the cache, the others do not; the last is no whole number of pages.
+  const body = randomBytes(11 * MIB + 12_345);
+  beforeEach(() => start(2, { blockBytes: 4 * MIB, warmBytes: 4 * MIB }));
+
+  it("comes back byte for byte, many times, from both nodes", async () => {
+    const stat = await put(cluster.node("a"), "large", body, { cut: "bytes" });
+    for (let round = 0; round < 8; round++) {
+      for (const node of cluster.nodes)
+        expect(same(await get(node, stat.manifest), body)).toBe(true);
+    }
+    for (const id of await blocksOf(cluster.node("a"), stat.manifest)) {
+      for (const node of cluster.nodes)
+        expect(blockIdOf(await readFile(pathOf(node, id)))).toBe(id);
+    }
+  });
+
+  it("is refused when other bytes arrive, and its damaged copies are replaced", async () => {
+    const stat = await put(cluster.node("a"), "large", body, { cut: "bytes" });
+    const [, second, third] = await blocksOf(cluster.node("a"), stat.manifest);
+    const node = cluster.node("a");
+    await truncate(pathOf(node, present(second, "a block")), 5000);
+    await writeFile(pathOf(node, present(third, "a block")), randomBytes(4 * MIB));
+    expect(same(await get(node, stat.manifest), body)).toBe(true);
+    await expect.poll(() => node.events.filter(({ type }) => type === "refetched").length).toBe(2);
+    expect(same(await get(node, stat.manifest), body)).toBe(true);
+  });
+
+  it("survives clients that go in the middle of a get", async () => {
+    const { manifest } = await put(cluster.node("a"), "large", body, { cut: "bytes" });
+    for (let round = 0; round < 12; round++) {
+      const stop = new AbortController();
+      const response = await fetch(getLink(cluster.node("a"), manifest), { signal: stop.signal });
+      await response.body?.getReader().read();
+      stop.abort();
+    }
+    expect(same(await get(cluster.node("a"), manifest), body)).toBe(true);
   });
 });
 

@@ -4,8 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { present } from "../../src/base/errors.ts";
 import { blockIdOf } from "../../src/base/hash.ts";
 import { type BlockId, blockId } from "../../src/base/ids.ts";
+import { AlignedPool, SLOT_BYTES, wholePages } from "../../src/node/data/aligned-pool.ts";
 import { BlockStore } from "../../src/node/data/block-store.ts";
 import { realDisk } from "../../src/node/data/disk.ts";
 import { type DiskStep, FaultyDisk } from "./block-store-faulty-disk.ts";
@@ -291,6 +293,75 @@ describe("a disk that fails", () => {
     const [a, b] = [block(4 * MIB), block(4 * MIB)];
     const results = await Promise.allSettled([store.put(a.id, a.bytes), store.put(b.id, b.bytes)]);
     expect(results.map((result) => result.status)).toEqual(["fulfilled", "rejected"]);
+  });
+});
+
+describe("a block that goes around the page cache", () => {
+  const pool = new AlignedPool(1);
+  async function inSlot(size: number, use: (bytes: Buffer, slot: Buffer) => Promise<void>) {
+    const slot = pool.take(SLOT_BYTES);
+    try {
+      await use(slot.subarray(0, size).fill(randomBytes(997)), slot);
+    } finally {
+      pool.give(slot);
+    }
+  }
+
+  for (const size of [0, 1, 4095, 4096, 4097, 1_000_001, SLOT_BYTES]) {
+    it(`has exactly its bytes on the disk, ${size} of them`, async () => {
+      const store = await openStore();
+      await inSlot(size, async (bytes, slot) => {
+        const id = blockIdOf(bytes);
+        const before = Buffer.from(bytes);
+        await store.put(id, bytes, true);
+        expect([store.size(id), (await stat(pathOf(id))).size]).toEqual([size, size]);
+        expect(same(await store.read(id), before)).toBe(true);
+        slot.fill(1);
+        const cold = await store.readCold(id, slot);
+        if (store.isCold(id)) expect(cold !== undefined && same(cold, before)).toBe(true);
+      });
+      expect(await leftovers()).toEqual([]);
+    });
+  }
+
+  it("is written the ordinary way where the file system cannot, or the bytes are no slot", async () => {
+    disk.direct = false;
+    const store = await openStore();
+    await inSlot(5000, async (bytes) => {
+      await store.put(blockIdOf(bytes), bytes, true);
+      expect([store.isCold(blockIdOf(bytes)), store.count]).toEqual([false, 1]);
+    });
+    disk.direct = true;
+    const { id, bytes } = block(5000);
+    await store.put(id, bytes, true);
+    expect([store.isCold(id), same(await store.read(id), bytes)]).toEqual([false, true]);
+  });
+
+  it("promises nothing and leaves nothing when the disk fails (B5)", async () => {
+    const store = await openStore();
+    for (const step of ["create", "write", "sync", "rename", "syncDir"]) {
+      disk.plan = (at) => (at === step ? "ENOSPC" : undefined);
+      await inSlot(9000, async (bytes) => {
+        const id = blockIdOf(bytes);
+        await expect(store.put(id, bytes, true)).rejects.toEqual(code("disk-full"));
+        expect([store.has(id), store.isCold(id), await leftovers()]).toEqual([false, false, []]);
+      });
+    }
+  });
+});
+
+describe("the pool of slots", () => {
+  it("never lends a slot twice, and gives ordinary buffers when all are out (A1)", () => {
+    const pool = new AlignedPool(1);
+    const slots = Array.from({ length: 24 }, () => pool.take(SLOT_BYTES));
+    const aligned = slots.filter((slot) => wholePages(slot) !== undefined);
+    expect([aligned.length, new Set(aligned.map((slot) => slot.byteOffset)).size]).toEqual([
+      20, 20,
+    ]);
+    expect(pool.lent).toBe(24);
+    for (const slot of slots) pool.give(slot);
+    expect(pool.lent).toBe(0);
+    expect(() => pool.give(present(aligned[0], "a slot"))).toThrow(/A1/);
   });
 });
 

@@ -14,6 +14,7 @@ import { RingfoldError } from "../../base/errors.ts";
 import { blockIdOf } from "../../base/hash.ts";
 import { type BlockId, type Bytes, blockId } from "../../base/ids.ts";
 import { MAX_BLOCK_BYTES } from "../../blocks/manifest.ts";
+import { wholePages } from "./aligned-pool.ts";
 import { BlockWriter } from "./block-writer.ts";
 import { DirSync } from "./dir-sync.ts";
 import type { Disk } from "./disk.ts";
@@ -31,6 +32,8 @@ export class BlockStore {
   readonly #blocks: string;
   readonly #quarantine: string;
   readonly #index = new Map<BlockId, Bytes>();
+  /** Blocks written around the page cache by this process: read so too, since the cache has not got them. */
+  readonly #cold = new Set<BlockId>();
   readonly #sync: DirSync;
   readonly #space: Space;
   readonly #onQuarantine: (block: BlockId, reason: string) => void;
@@ -70,6 +73,11 @@ export class BlockStore {
     return this.#index.has(id);
   }
 
+  /** Whether {@link readCold} is the way to read it. */
+  isCold(id: BlockId): boolean {
+    return this.#cold.has(id);
+  }
+
   /** Undefined when the block is not held. */
   size(id: BlockId): Bytes | undefined {
     return this.#index.get(id);
@@ -88,10 +96,13 @@ export class BlockStore {
   /**
    * Stores a whole block, synced. Holding it already is fine.
    * @param bytes must hash to `id` (asserted by callers that made the id from them)
+   * @param cold nobody is likely to read it soon: written around the page cache, if the bytes are a slot of an AlignedPool
    * @throws RingfoldError `disk-full`, `disk-failed`
    */
-  async put(id: BlockId, bytes: Uint8Array): Promise<void> {
+  async put(id: BlockId, bytes: Uint8Array, cold = false): Promise<void> {
     if (this.has(id)) return;
+    const pages = cold ? wholePages(bytes) : undefined;
+    if (pages !== undefined && (await this.#putDirect(id, pages, bytes.length))) return;
     const writer = await this.#writer(id, bytes.length, undefined);
     await writer.whole(bytes);
   }
@@ -111,6 +122,25 @@ export class BlockStore {
   async read(id: BlockId): Promise<Uint8Array> {
     const length = this.#index.get(id);
     if (length === undefined) throw missing(id);
+    return this.#sound(id, await this.#readCached(id, length));
+  }
+
+  /**
+   * As {@link read}, into a slot, if the block was written around the page cache; undefined: read it the ordinary way.
+   * @param slot of an AlignedPool; the answer is its beginning
+   */
+  async readCold(id: BlockId, slot: Buffer): Promise<Uint8Array | undefined> {
+    const length = this.#index.get(id);
+    if (length === undefined || !this.#cold.has(id)) return undefined;
+    const pages = wholePages(slot.subarray(0, length));
+    if (pages === undefined) return undefined;
+    const read = await this.#disk.readDirect(this.#path(id), pages);
+    if (read === undefined) return undefined;
+    return this.#sound(id, read === length ? slot.subarray(0, length) : undefined);
+  }
+
+  /** The block's bytes, or undefined when there are fewer than there should be. */
+  async #readCached(id: BlockId, length: Bytes): Promise<Uint8Array | undefined> {
     const file = await this.#disk.open(this.#path(id));
     if (file === undefined) {
       this.#forget(id);
@@ -118,11 +148,15 @@ export class BlockStore {
     }
     try {
       const bytes = Buffer.allocUnsafeSlow(length);
-      const sound = (await file.read(bytes, 0)) === length && blockIdOf(bytes) === id;
-      if (sound) return bytes;
+      return (await file.read(bytes, 0)) === length ? bytes : undefined;
     } finally {
       await file.close();
     }
+  }
+
+  /** The bytes if they have their hash (B2). */
+  async #sound(id: BlockId, bytes: Uint8Array | undefined): Promise<Uint8Array> {
+    if (bytes !== undefined && blockIdOf(bytes) === id) return bytes;
     await this.#setAside(id, "its bytes do not have its hash");
     throw new RingfoldError("block-corrupt", `block ${id}: the copy on this node is damaged`);
   }
@@ -160,6 +194,23 @@ export class BlockStore {
     return dropped;
   }
 
+  /** B1 in one go, around the page cache. False: the file system cannot. */
+  async #putDirect(id: BlockId, pages: Buffer, length: Bytes): Promise<boolean> {
+    const claim = await this.#space.claim(length);
+    const path = this.#temporaryPath(id);
+    try {
+      if (!(await this.#disk.writeDirect(path, pages, length))) return false;
+      await this.#keep(id, length, path);
+      this.#cold.add(id);
+      return true;
+    } catch (error) {
+      await this.#disk.remove(path).catch(() => {});
+      throw error;
+    } finally {
+      claim.release();
+    }
+  }
+
   async #writer(id: BlockId, length: Bytes, hash: Hash | undefined): Promise<BlockWriter> {
     if (length > MAX_BLOCK_BYTES) {
       throw new RingfoldError(
@@ -168,7 +219,7 @@ export class BlockStore {
       );
     }
     const claim = await this.#space.claim(length);
-    const path = join(this.#blocks, "tmp", `${this.#temporary++}.${id}`);
+    const path = this.#temporaryPath(id);
     try {
       const file = await this.#disk.create(path);
       const keep = (): Promise<void> => this.#keep(id, length, path);
@@ -200,10 +251,15 @@ export class BlockStore {
     return join(this.#blocks, id.slice(0, 2), id);
   }
 
+  #temporaryPath(id: BlockId): string {
+    return join(this.#blocks, "tmp", `${this.#temporary++}.${id}`);
+  }
+
   #forget(id: BlockId): boolean {
     const length = this.#index.get(id);
     if (length === undefined) return false;
     this.#index.delete(id);
+    this.#cold.delete(id);
     this.#bytes -= length;
     return true;
   }

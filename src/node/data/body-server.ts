@@ -19,6 +19,7 @@ import { type FileStat, type PutQuery, putQuery } from "../../contract/file-stat
 import { httpErrorOf } from "../http/http-error.ts";
 import { openLink } from "./capability.ts";
 import type { Stored } from "./data-port.ts";
+import type { LentBlock } from "./read-block.ts";
 
 /** What the server asks of the data service. */
 export interface Bodies {
@@ -31,7 +32,7 @@ export interface Bodies {
   get(
     manifest: BlockId,
     signal: AbortSignal,
-  ): Promise<{ readonly bytes: Bytes; readonly content: AsyncIterable<Uint8Array> }>;
+  ): Promise<{ readonly bytes: Bytes; readonly content: AsyncIterable<LentBlock> }>;
   putSmall(bytes: Uint8Array): Promise<Stored>;
 }
 
@@ -131,8 +132,8 @@ export class BodyServer {
     let sent = 0;
     for await (const block of content) {
       if (sent === 0) startBody(response, bytes, query.get("contentType"));
-      sent += block.length;
-      if (!response.write(block)) await drained(response, signal);
+      sent += block.bytes.length;
+      if (!response.write(block.bytes, () => block.release())) await drained(response, signal);
     }
     if (sent === 0) startBody(response, bytes, query.get("contentType"));
     assert(sent === bytes, "H2: a whole file is sent");

@@ -4,7 +4,8 @@
  * that are sent come out of one byte budget (D5).
  */
 import { RingfoldError, unreachable } from "../../base/errors.ts";
-import type { Bytes } from "../../base/ids.ts";
+import { blockIdOf } from "../../base/hash.ts";
+import type { BlockId, Bytes } from "../../base/ids.ts";
 import {
   type BlockAnswer,
   type BulkRequestOf,
@@ -14,6 +15,7 @@ import {
 } from "../../wire/bulk.ts";
 import { checked } from "../../wire/cbor.ts";
 import type { BulkAnswer } from "../transport/transport.ts";
+import { type AlignedPool, SLOT_BYTES } from "./aligned-pool.ts";
 import type { BlockStore } from "./block-store.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import type { DiskFile } from "./disk.ts";
@@ -27,9 +29,11 @@ const PIECE_BYTES: Bytes = 256 * 1024;
 export class BulkServer {
   readonly #store: BlockStore;
   readonly #shuffle: ShuffleStore;
+  readonly #pool: AlignedPool;
   readonly #budget = new ByteBudget(SEND_BYTES);
 
-  constructor(store: BlockStore, shuffle: ShuffleStore) {
+  constructor(store: BlockStore, shuffle: ShuffleStore, pool: AlignedPool) {
+    this.#pool = pool;
     this.#store = store;
     this.#shuffle = shuffle;
   }
@@ -49,10 +53,16 @@ export class BulkServer {
     }
   }
 
-  async #putBlock({ id, length }: BulkRequestOf<"put-block">, stream: BulkAnswer): Promise<void> {
+  async #putBlock(request: BulkRequestOf<"put-block">, stream: BulkAnswer): Promise<void> {
+    const { id, length, cold } = request;
     const held = this.#store.has(id);
+    const slot = !held && cold && length <= SLOT_BYTES ? this.#pool.takeSlot() : undefined;
     if (held) {
       for await (const _ of stream) continue;
+    } else if (slot !== undefined) {
+      await this.#putCold(id, slot.subarray(0, length), stream).finally(() =>
+        this.#pool.give(slot),
+      );
     } else {
       const writer = await this.#store.receive(id, length);
       try {
@@ -65,6 +75,21 @@ export class BulkServer {
     }
     await stream.respond({ v: 1, stored: true, held, length } satisfies StoredAnswer);
     await stream.end();
+  }
+
+  /** A whole block in a slot, that goes around the page cache. */
+  async #putCold(id: BlockId, bytes: Buffer, stream: BulkAnswer): Promise<void> {
+    await stream.readInto(bytes);
+    if ((await stream.read()) !== undefined) {
+      throw new RingfoldError(
+        "protocol",
+        `block ${id}: more bytes than the ${bytes.length} promised`,
+      );
+    }
+    if (blockIdOf(bytes) !== id) {
+      throw new RingfoldError("block-corrupt", `block ${id}: other bytes arrived`);
+    }
+    await this.#store.put(id, bytes, true);
   }
 
   async #getBlock({ id }: BulkRequestOf<"get-block">, stream: BulkAnswer): Promise<void> {

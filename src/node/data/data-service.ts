@@ -6,8 +6,8 @@
 import { RingfoldError } from "../../base/errors.ts";
 import { blockIdOf } from "../../base/hash.ts";
 import type { BlockId, Bytes, JobId, NodeId } from "../../base/ids.ts";
-import { BufferPool } from "../../blocks/buffer-pool.ts";
 import type { BulkTransport } from "../transport/transport.ts";
+import { AlignedPool } from "./aligned-pool.ts";
 import { BlockStore } from "./block-store.ts";
 import { BodyServer, MAX_SMALL_BYTES } from "./body-server.ts";
 import { BulkServer } from "./bulk-server.ts";
@@ -51,13 +51,14 @@ export const DEFAULT_SETTINGS: DataSettings = {
   firstByte: 1500,
   stall: 10_000,
   avoid: 10_000,
+  warmBytes: 256 * 1024 * 1024,
   repairRate: 200_000_000,
 };
 
 /** Bytes of blocks under way in all puts together: 8 blocks of 4 MiB. */
 const WINDOW_BYTES: Bytes = 32 * 1024 * 1024;
-/** Free buffers kept of each size: the window's, and the one being filled. */
-const KEPT_BUFFERS = 9;
+/** Free buffers kept of each size that has no slots. */
+const KEPT_BUFFERS = 2;
 const CACHE_BYTES: Bytes = 16 * 1024 * 1024;
 const MAX_LISTED = 10_000;
 
@@ -85,7 +86,7 @@ interface ServiceParts {
   readonly shuffle: ShuffleStore;
   readonly peers: Peers;
   readonly window: ByteBudget;
-  readonly pool: BufferPool;
+  readonly pool: AlignedPool;
   readonly onEvent: (event: DataEvent) => void;
 }
 
@@ -119,7 +120,7 @@ export class DataService implements DataPort {
     const { self, transport } = options;
     const peers = new Peers({ self, transport, settings, onEvent });
     const window = new ByteBudget(WINDOW_BYTES);
-    const pool = new BufferPool(KEPT_BUFFERS);
+    const pool = new AlignedPool(KEPT_BUFFERS);
     const parts = { options, settings, disk, store, shuffle, peers, window, pool, onEvent };
     const service = new DataService(parts);
     await service.#listen();
@@ -284,8 +285,8 @@ export class DataService implements DataPort {
   }
 
   async #listen(): Promise<void> {
-    const { options, store, shuffle } = this.#parts;
-    const bulk = new BulkServer(store, shuffle);
+    const { options, store, shuffle, pool } = this.#parts;
+    const bulk = new BulkServer(store, shuffle, pool);
     options.transport.handleStream((header, stream) => bulk.serve(header, stream));
     const bodies = new FileBodies(this.#parts, options.callbacks, (bytes) =>
       this.putSmall(bytes, 2),

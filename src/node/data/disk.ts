@@ -23,6 +23,13 @@ export interface Disk {
   create(path: string): Promise<DiskFile>;
   open(path: string): Promise<DiskFile | undefined>;
   rename(from: string, to: string): Promise<void>;
+  /**
+   * Writes a new file around the page cache, synced. False: the file system cannot, and nothing was made.
+   * @param pages whole pages (wholePages of aligned-pool.ts), of which the first `length` bytes are the file's
+   */
+  writeDirect(path: string, pages: Uint8Array, length: Bytes): Promise<boolean>;
+  /** Reads a file's beginning around the page cache; answers the bytes read, undefined when it cannot. */
+  readDirect(path: string, pages: Uint8Array): Promise<Bytes | undefined>;
   /** A second name for the same bytes, or a copy where the file system cannot. */
   link(from: string, to: string): Promise<void>;
   /** Rename, or copy and remove across file systems. */
@@ -133,6 +140,20 @@ async function writeWhole(
   }
 }
 
+/** Undefined where the system (no O_DIRECT) or the file system (EINVAL, such as tmpfs) cannot, or there is no such file. */
+async function openDirect(path: string, flags: number): Promise<fs.FileHandle | undefined> {
+  const direct = (constants as { readonly O_DIRECT?: number }).O_DIRECT;
+  if (direct === undefined) return undefined;
+  try {
+    return await fs.open(path, flags | direct, 0o600);
+  } catch (error) {
+    if (codeOf(error) !== "EINVAL" && codeOf(error) !== "ENOENT") throw error;
+    // Some systems make the file before they find that they cannot open it so.
+    if ((flags & constants.O_CREAT) !== 0) await fs.rm(path, { force: true });
+    return undefined;
+  }
+}
+
 /** The real disk. */
 export const realDisk: Disk = {
   create: (path) => guarded(path, async () => new RealFile(await fs.open(path, "wx", 0o600), path)),
@@ -144,6 +165,39 @@ export const realDisk: Disk = {
       } catch (error) {
         if (codeOf(error) === "ENOENT") return undefined;
         throw error;
+      }
+    }),
+
+  writeDirect: (path, pages, length) =>
+    guarded(path, async () => {
+      const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
+      const handle = await openDirect(path, flags);
+      if (handle === undefined) return false;
+      try {
+        await writeWhole(handle, [pages], pages.length, 0);
+        await handle.truncate(length);
+        await handle.datasync();
+        return true;
+      } catch (error) {
+        if (codeOf(error) !== "EINVAL") throw error;
+        await fs.rm(path, { force: true });
+        return false;
+      } finally {
+        await handle.close();
+      }
+    }),
+
+  readDirect: (path, pages) =>
+    guarded(path, async () => {
+      const handle = await openDirect(path, constants.O_RDONLY);
+      if (handle === undefined) return undefined;
+      try {
+        return (await handle.read(pages, 0, pages.length, 0)).bytesRead;
+      } catch (error) {
+        if (codeOf(error) !== "EINVAL") throw error;
+        return undefined;
+      } finally {
+        await handle.close();
       }
     }),
 

@@ -6,7 +6,7 @@ import type { DataCallbacks, FileCut, Stored } from "./data-port.ts";
 import { readBlocks } from "./get-file.ts";
 import { decodeManifest } from "./manifest-block.ts";
 import { type PutParts, putFile } from "./put-file.ts";
-import { readBlock } from "./read-block.ts";
+import { type LentBlock, readBlock } from "./read-block.ts";
 
 const DEFAULT_COPIES = 2;
 /** So much of a body is looked at to tell text from the rest. */
@@ -15,12 +15,12 @@ const TEXT = "text/plain; charset=utf-8";
 const BINARY = "application/octet-stream";
 
 export class FileBodies implements Bodies {
-  readonly #parts: PutParts & { readonly settings: { readonly blockBytes: Bytes } };
+  readonly #parts: PutParts;
   readonly #callbacks: DataCallbacks;
   readonly putSmall: (bytes: Uint8Array) => Promise<Stored>;
 
   constructor(
-    parts: PutParts & { readonly settings: { readonly blockBytes: Bytes } },
+    parts: PutParts,
     callbacks: DataCallbacks,
     putSmall: (bytes: Uint8Array) => Promise<Stored>,
   ) {
@@ -51,7 +51,7 @@ export class FileBodies implements Bodies {
   async get(
     id: BlockId,
     signal: AbortSignal,
-  ): Promise<{ readonly bytes: Bytes; readonly content: AsyncIterable<Uint8Array> }> {
+  ): Promise<{ readonly bytes: Bytes; readonly content: AsyncIterable<LentBlock> }> {
     const manifest = decodeManifest(id, await readBlock(this.#parts, id, signal));
     return { bytes: manifest.length, content: readBlocks(this.#parts, manifest.blocks, signal) };
   }

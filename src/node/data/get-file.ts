@@ -5,7 +5,8 @@
 import { RingfoldError } from "../../base/errors.ts";
 import type { Bytes } from "../../base/ids.ts";
 import type { ManifestBlock } from "../../blocks/manifest.ts";
-import { type ReadParts, readBlock } from "./read-block.ts";
+import type { AlignedPool } from "./aligned-pool.ts";
+import { type LentBlock, lendBlock, type ReadParts } from "./read-block.ts";
 
 /** Blocks under way before the one that is handed out: enough to keep disk, hash and network busy at once. */
 const AHEAD = 3;
@@ -13,22 +14,23 @@ const AHEAD = 3;
 const AHEAD_BYTES: Bytes = 24 * 1024 * 1024;
 
 /**
+ * @returns blocks that the consumer releases when it is done with their bytes
  * @param blocks in the file's order
  * @throws RingfoldError `block-missing` when no copy of a block can be read, `cancelled`
  */
 export async function* readBlocks(
-  parts: ReadParts,
+  parts: ReadParts & { readonly pool: AlignedPool },
   blocks: readonly ManifestBlock[],
   signal: AbortSignal,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const ahead: { readonly piece: ManifestBlock; readonly read: Promise<Uint8Array> }[] = [];
+): AsyncGenerator<LentBlock, void, undefined> {
+  const ahead: { readonly piece: ManifestBlock; readonly read: Promise<LentBlock> }[] = [];
   let next = 0;
   let bytes = 0;
   const fill = (): void => {
     while (next < blocks.length && ahead.length <= AHEAD) {
       const piece = blocks[next] as ManifestBlock;
       if (ahead.length > 0 && bytes + piece.length > AHEAD_BYTES) return;
-      const read = readBlock(parts, piece.id, signal);
+      const read = lendBlock(parts, piece.id, signal);
       read.catch(() => {}); // awaited in turn; a consumer that stops before must not leave it unhandled
       ahead.push({ piece, read });
       bytes += piece.length;
@@ -36,13 +38,24 @@ export async function* readBlocks(
     }
   };
   fill();
-  for (let first = ahead.shift(); first !== undefined; first = ahead.shift()) {
-    signal.throwIfAborted();
-    const block = await first.read;
-    if (block.length !== first.piece.length) throw wrongLength(first.piece, block.length);
-    bytes -= first.piece.length;
-    fill();
-    yield block;
+  try {
+    for (let first = ahead.shift(); first !== undefined; first = ahead.shift()) {
+      const block = await first.read;
+      if (block.bytes.length !== first.piece.length || signal.aborted) {
+        block.release();
+        signal.throwIfAborted();
+        throw wrongLength(first.piece, block.bytes.length);
+      }
+      bytes -= first.piece.length;
+      fill();
+      yield block;
+    }
+  } finally {
+    for (const { read } of ahead)
+      void read.then(
+        (block) => block.release(),
+        () => {},
+      );
   }
 }
 

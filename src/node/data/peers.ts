@@ -46,6 +46,12 @@ const PEER_TROUBLE: ReadonlySet<string> = new Set([
   "version-mismatch",
 ]);
 
+export interface PutOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Kept out of the page cache. */
+  readonly cold?: boolean;
+}
+
 export class Peers {
   readonly self: NodeId;
   readonly #transport: BulkTransport;
@@ -98,8 +104,9 @@ export class Peers {
   }
 
   /** Sends a block; resolves when the peer has it synced. @throws RingfoldError `disk-full`, `peer-unreachable`, … */
-  putBlock(to: NodeId, id: BlockId, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
-    const request = { v: 1, type: "put-block", id, length: bytes.length } as const;
+  putBlock(to: NodeId, id: BlockId, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
+    const { signal, cold = false } = options;
+    const request = { v: 1, type: "put-block", id, length: bytes.length, cold } as const;
     // No limit but progress: a large block may take its time on a slow link or disk.
     return this.#exchange(to, request, undefined, signal, async (stream) => {
       const answer = stream.response();

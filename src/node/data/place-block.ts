@@ -8,7 +8,7 @@ import { RingfoldError } from "../../base/errors.ts";
 import type { BlockId, NodeId } from "../../base/ids.ts";
 import type { BlockStore } from "./block-store.ts";
 import type { Copies, DataEvent, Stored } from "./data-port.ts";
-import type { Peers } from "./peers.ts";
+import type { Peers, PutOptions } from "./peers.ts";
 
 export interface PlaceParts {
   readonly store: BlockStore;
@@ -31,8 +31,9 @@ export async function placeBlock(
   id: BlockId,
   bytes: Uint8Array,
   copies: Copies,
-  signal?: AbortSignal,
+  options: PutOptions = {},
 ): Promise<Placed> {
+  const { signal } = options;
   const queue = peers.keepers(id);
   const want = peers.wanted(id, copies);
   if (queue.length === 0) {
@@ -44,8 +45,8 @@ export async function placeBlock(
   const placeOne = async (): Promise<void> => {
     for (let node = queue.shift(); node !== undefined; node = queue.shift()) {
       try {
-        if (node === peers.self) await store.put(id, bytes);
-        else await peers.putBlock(node, id, bytes, signal);
+        if (node === peers.self) await store.put(id, bytes, options.cold);
+        else await peers.putBlock(node, id, bytes, options);
         nodes.push(node);
         return;
       } catch (error) {

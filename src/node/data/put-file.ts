@@ -7,11 +7,11 @@
  */
 import { blockIdOf } from "../../base/hash.ts";
 import type { Bytes } from "../../base/ids.ts";
-import type { BufferPool } from "../../blocks/buffer-pool.ts";
 import { BlockCutter, type CutBlock } from "../../blocks/cut.ts";
 import { type ManifestBlock, manifestOf } from "../../blocks/manifest.ts";
+import type { AlignedPool } from "./aligned-pool.ts";
 import type { ByteBudget } from "./byte-budget.ts";
-import type { Copies, FileCut, StoredFile } from "./data-port.ts";
+import type { Copies, DataSettings, FileCut, StoredFile } from "./data-port.ts";
 import { encodeManifest } from "./manifest-block.ts";
 import { type Placed, type PlaceParts, placeBlock } from "./place-block.ts";
 
@@ -21,7 +21,8 @@ const SMALLEST_SHARE: Bytes = 2 * 1024 * 1024;
 export interface PutParts extends PlaceParts {
   /** Bytes of blocks under way in all puts of this process. */
   readonly window: ByteBudget;
-  readonly pool: BufferPool;
+  readonly pool: AlignedPool;
+  readonly settings: DataSettings;
 }
 
 export interface PutRequest {
@@ -58,6 +59,7 @@ class FilePut {
   readonly #blocks: ManifestBlock[] = [];
   readonly #running = new Set<Promise<void>>();
   #failure: { readonly error: unknown } | undefined;
+  #bytes: Bytes = 0;
   /** Blocks with fewer copies than asked, and the fewest of them. */
   #short = 0;
   #fewest = Number.POSITIVE_INFINITY;
@@ -80,7 +82,7 @@ class FilePut {
     const { cut, contentType, copies, signal } = this.#request;
     const manifest = manifestOf(this.#blocks, cut, contentType);
     const bytes = encodeManifest(manifest);
-    const placed = await placeBlock(this.#parts, blockIdOf(bytes), bytes, copies, signal);
+    const placed = await placeBlock(this.#parts, blockIdOf(bytes), bytes, copies, { signal });
     this.#count(placed);
     const { length, blocks } = manifest;
     return {
@@ -121,18 +123,21 @@ class FilePut {
     const id = blockIdOf(block.bytes);
     const { length } = block.bytes;
     this.#blocks.push(block.continues ? { id, length, continues: true } : { id, length });
-    const running = this.#place(id, block).finally(() => {
-      block.release();
-      giveBack();
-      this.#running.delete(running);
-    });
+    this.#bytes += length;
+    const running = this.#place(id, block, this.#bytes > this.#parts.settings.warmBytes).finally(
+      () => {
+        block.release();
+        giveBack();
+        this.#running.delete(running);
+      },
+    );
     this.#running.add(running);
   }
 
-  async #place(id: ManifestBlock["id"], block: CutBlock): Promise<void> {
+  async #place(id: ManifestBlock["id"], block: CutBlock, cold: boolean): Promise<void> {
     try {
       const { copies, signal } = this.#request;
-      this.#count(await placeBlock(this.#parts, id, block.bytes, copies, signal));
+      this.#count(await placeBlock(this.#parts, id, block.bytes, copies, { signal, cold }));
     } catch (error) {
       this.#failure ??= { error };
     }

@@ -4,12 +4,46 @@
  */
 import { RingfoldError } from "../../base/errors.ts";
 import type { BlockId } from "../../base/ids.ts";
+import type { AlignedPool } from "./aligned-pool.ts";
 import type { BlockStore } from "./block-store.ts";
 import type { Peers } from "./peers.ts";
 
 export interface ReadParts {
   readonly store: BlockStore;
   readonly peers: Peers;
+}
+
+/** A block's bytes, valid until `release`, which may be called more than once. */
+export interface LentBlock {
+  readonly bytes: Uint8Array;
+  release(): void;
+}
+
+/**
+ * As {@link readBlock}, into a slot of the pool where the block lies outside of the page cache.
+ * @throws RingfoldError `block-missing` when no copy answers, `cancelled`
+ */
+export async function lendBlock(
+  parts: ReadParts & { readonly pool: AlignedPool },
+  id: BlockId,
+  signal: AbortSignal,
+): Promise<LentBlock> {
+  const slot = parts.store.isCold(id) ? parts.pool.takeSlot() : undefined;
+  if (slot !== undefined) {
+    let open = true;
+    const release = (): void => {
+      if (open) parts.pool.give(slot);
+      open = false;
+    };
+    try {
+      const bytes = await parts.store.readCold(id, slot);
+      if (bytes !== undefined) return { bytes, release };
+    } catch {
+      // Damaged (now in quarantine) or unreadable here: any other copy will do.
+    }
+    release();
+  }
+  return { bytes: await readBlock(parts, id, signal), release: () => {} };
 }
 
 /**
