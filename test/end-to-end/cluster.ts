@@ -13,6 +13,7 @@ import { type ChildNode, ChildNodes, RINGFOLD } from "../../src/cli/child-node.t
 import type { NodeRow } from "../../src/contract/node-row.ts";
 import type { Status } from "../../src/contract/status.ts";
 import { type Cluster, connect, type PutOptions } from "../../src/sdk/client.ts";
+import { living, type Process, signal, signalTree, treeOf } from "./processes.ts";
 import { ROOT } from "./readme.ts";
 import type { Text } from "./texts.ts";
 
@@ -66,6 +67,7 @@ export class TestCluster {
   readonly #children: ChildNodes;
   readonly #nodes: TestNode[] = [];
   readonly #all = new Set<TestNode>();
+  readonly #processes = new Map<string, Process[]>();
   readonly #slots: number;
   #started = 0;
 
@@ -143,7 +145,7 @@ export class TestCluster {
   /** SIGKILL to all its processes. */
   kill(node: TestNode): void {
     this.#forget(node);
-    node.kill();
+    this.#seen(node, signalTree(node.pid, "SIGKILL"));
   }
 
   /** SIGKILL to some of its processes; answers how many. */
@@ -156,15 +158,16 @@ export class TestCluster {
 
   /** SIGSTOP to all its processes, as when a machine hangs. */
   pause(node: TestNode): void {
-    process.kill(-node.pid, "SIGSTOP");
+    this.#seen(node, signalTree(node.pid, "SIGSTOP"));
   }
 
   resume(node: TestNode): void {
-    process.kill(-node.pid, "SIGCONT");
+    for (const { pid } of treeOf(node.pid)) signal(pid, "SIGCONT");
   }
 
   /** The polite leave, to its end. */
   async leave(node: TestNode): Promise<void> {
+    this.#seen(node, treeOf(node.pid));
     const { code, errors } = await this.command(["leave"], node);
     if (code !== 0) throw new Error(`leave ended with ${code}: ${errors}`);
     this.#forget(node);
@@ -174,10 +177,18 @@ export class TestCluster {
   /** Until no process of the node is left. */
   async gone(node: TestNode): Promise<void> {
     await waitFor(`the end of all processes of ${node.name}`, async () => {
-      const left = processesOf(node.pid);
+      const left = living(this.#seen(node, treeOf(node.pid)));
       if (left.length > 0) throw new Error(left.join("; "));
       return true;
     });
+  }
+
+  /** Remembers processes of a node: once control has ended, the others cannot be found any more. */
+  #seen(node: TestNode, processes: readonly Process[]): Process[] {
+    const known = this.#processes.get(node.node) ?? [];
+    const both = [...known, ...processes];
+    this.#processes.set(node.node, both);
+    return both;
   }
 
   /** Until all nodes that run are up and know each other, and nobody else is on the list. */
@@ -245,6 +256,15 @@ export class TestCluster {
     return `${prefix}/*`;
   }
 
+  /** SIGKILL to control alone: its children have to see it themselves. Answers how many there were. */
+  killControl(node: TestNode): number {
+    this.#forget(node);
+    const tree = treeOf(node.pid);
+    this.#seen(node, tree);
+    signal(node.pid, "SIGKILL");
+    return tree.length - 1;
+  }
+
   /** `ringfold …` against a node. */
   async command(args: readonly string[], node: TestNode = this.first): Promise<Ended> {
     const env = { ...process.env, RINGFOLD_NODE: node.http, TMPDIR: this.temporary };
@@ -274,7 +294,8 @@ export class TestCluster {
   async close(): Promise<void> {
     const left: string[] = [];
     try {
-      for (const { pid } of this.#nodes) signal(pid, "SIGCONT");
+      for (const node of this.#nodes) this.resume(node);
+      for (const node of this.#nodes) this.#seen(node, treeOf(node.pid));
       for (const { pid } of this.#nodes) signal(pid, "SIGTERM");
       await Promise.all([...this.#all].map((node) => this.gone(node)));
     } catch (error) {
@@ -301,27 +322,3 @@ export class TestCluster {
 
 const numberOf = ({ name }: TestNode): number => Number(name.slice("node-".length));
 const stateOf = ({ name, state }: NodeRow): string => `${name}:${state}`;
-
-function signal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch {
-    // It has ended.
-  }
-}
-
-/** The living of a process group, each as `pid name`. A zombie holds nothing and counts as gone. */
-export function processesOf(group: number): string[] {
-  return readdirSync("/proc").flatMap((pid) => {
-    try {
-      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-      const [state = "", , pgrp = ""] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      const command = readFileSync(`/proc/${pid}/cmdline`, "utf8")
-        .replaceAll("\0", " ")
-        .slice(0, 200);
-      return Number(pgrp) === group && state !== "Z" ? [`${pid} ${command}`] : [];
-    } catch {
-      return [];
-    }
-  });
-}

@@ -1,10 +1,14 @@
 /** A job on a cluster of real nodes, with something done to the cluster at a moment of its progress. */
 import { join } from "node:path";
+import type { Millis } from "../../src/base/ids.ts";
 import type { JobView } from "../../src/contract/job-view.ts";
 import { bundleJob } from "../../src/node/hosts/bundle-job.ts";
 import type { Cluster, SubmitOptions } from "../../src/sdk/client.ts";
 import { ROOT } from "./readme.ts";
 import { sortedLines } from "./texts.ts";
+
+/** A job that takes longer will not end. */
+const PATIENCE: Millis = 90_000;
 
 /** Something happens as soon as this share of all tasks is done: 0 at once, 0.9 near the end. */
 export interface Moment {
@@ -54,17 +58,25 @@ export async function followJob(client: Cluster, id: string, moment?: Moment): P
   let acted: number | undefined;
   let doing: void | Promise<void> = undefined;
   let last: JobView | undefined;
+  const end = performance.now() + PATIENCE;
   for await (const view of client.watch(id)) {
     last = view;
     const share = shareDone(view);
+    if (view.state !== "running" || performance.now() > end) break;
     if (moment === undefined || acted !== undefined || share < moment.share) continue;
-    if (view.state !== "running") break;
     acted = share;
     doing = moment.act(view);
   }
   await doing;
-  if (last?.state !== "done") throw new Error(`${id} ended so: ${JSON.stringify(last)}`);
+  if (last?.state !== "done") throw new Error(await storyOf(client, id));
   return { view: last, lines: sortedLines(await output(client, last)), acted };
+}
+
+/** What became of a job that is not done. */
+async function storyOf(client: Cluster, id: string): Promise<string> {
+  const { tasks, ...view } = await client.job(id);
+  const open = tasks.filter((task) => task.state !== "done");
+  return `${id} is not done: ${JSON.stringify(view)}; its tasks: ${JSON.stringify(open)}`;
 }
 
 export async function output(client: Cluster, view: JobView): Promise<Buffer> {

@@ -2,10 +2,11 @@
 import { existsSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { JobView } from "../../src/contract/job-view.ts";
-import { processesOf, TestCluster, type TestNode, waitFor } from "./cluster.ts";
+import { TestCluster, type TestNode, waitFor } from "./cluster.ts";
 import { putBooks, texts } from "./faults.ts";
 import { GetLoop } from "./get-loop.ts";
 import { followJob, runExample, submitExample } from "./job-run.ts";
+import { living, type Process, treeOf } from "./processes.ts";
 
 let cluster: TestCluster;
 let input: string;
@@ -121,10 +122,24 @@ describe("a node", () => {
     expect(faults).toEqual([]);
   });
 
+  test("that hung until after the end of a job keeps nothing of it", async () => {
+    const { client } = cluster.first;
+    const hung = cluster.node(1);
+    const params = { samples: "4000000" };
+    const id = await submitExample(client, "pi.ts", { inputs: [], params });
+    await waitFor("a task that it has done", async () => doneBy(await client.job(id), hung) > 0);
+    cluster.pause(hung);
+    await cluster.untilState(hung, "down");
+    expect((await client.job(id)).state).toBe("running");
+    await followJob(client, id);
+    cluster.resume(hung);
+    await cluster.whole();
+    await cluster.tidy();
+  });
+
   test("whose control process is killed leaves no other process", async () => {
     const node = await cluster.add();
-    expect(processesOf(node.pid).length).toBeGreaterThan(1);
-    process.kill(node.pid, "SIGKILL");
+    expect(cluster.killControl(node)).toBeGreaterThan(0);
     await cluster.gone(node);
     const again = await cluster.restart(node);
     await cluster.whole();
@@ -149,14 +164,15 @@ async function onlyOn(node: TestNode, prefix: string): Promise<number> {
 }
 
 test("a cluster leaves no process and no file when its test fails", async () => {
-  let seen: { readonly dir: string; readonly pid: number } | undefined;
+  let seen: { readonly dir: string; readonly processes: readonly Process[] } | undefined;
   const failing = async (): Promise<void> => {
     await using one = await TestCluster.start({ nodes: 1 });
-    seen = { dir: one.temporary, pid: one.first.pid };
+    seen = { dir: one.temporary, processes: treeOf(one.first.pid) };
     expect(existsSync(seen.dir)).toBe(true);
     throw new Error("the test fails");
   };
   await expect(failing()).rejects.toThrow("the test fails");
-  expect(processesOf(seen?.pid ?? 0)).toEqual([]);
+  expect(seen?.processes.length).toBeGreaterThan(1);
+  expect(living(seen?.processes ?? [])).toEqual([]);
   expect(existsSync(seen?.dir ?? "")).toBe(false);
 });
