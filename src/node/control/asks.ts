@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { RingfoldError } from "../../base/errors.ts";
 import { type JobId, jobId, type Millis, type NodeId } from "../../base/ids.ts";
+import { MAX_PAGE } from "../../catalog/queries.ts";
 import type { JobRecord } from "../../catalog/records.ts";
 import { type JobRow, type JobView, jobRow, jobView } from "../../contract/job-view.ts";
 import { type TaskLog, taskLog } from "../../contract/task-log.ts";
@@ -84,8 +85,10 @@ export class LeaderAsks implements Asks {
   async jobs(): Promise<JobRow[]> {
     const { jobs } = await this.#parts.catalog.query({ type: "jobs", limit: LISTED_JOBS });
     const { coordinator } = this.#parts;
-    return jobs.map((job) =>
-      jobRowOf(job, coordinator.progress(job.id), this.#around(job, new Map())),
+    return Promise.all(
+      jobs.map(async (job) =>
+        jobRowOf(job, coordinator.progress(job.id), this.#around(job, await this.#sizes(job))),
+      ),
     );
   }
 
@@ -167,14 +170,24 @@ export class LeaderAsks implements Asks {
 
   async #view(id: JobId, withTasks: boolean): Promise<JobView> {
     const record = await this.#record(id);
-    const sizes = new Map<string, number>();
-    for (const name of record.files) {
-      const { file } = await this.#parts.catalog.query({ type: "file", name });
-      sizes.set(name, file?.versions[0].bytes ?? 0);
-    }
+    const sizes = await this.#sizes(record);
     const progress = this.#parts.coordinator.progress(id);
     const result = await this.#parts.results.of(record);
     return jobViewOf(record, progress, this.#around(record, sizes), result, withTasks);
+  }
+
+  /** Of the job's registered files; one that was removed since has none. */
+  async #sizes({ output, files }: JobRecord): Promise<Map<string, number>> {
+    const sizes = new Map<string, number>();
+    let after: string | undefined;
+    if (files.length === 0) return sizes;
+    do {
+      const query = { type: "files" as const, prefix: `${output}/`, after, limit: MAX_PAGE };
+      const page = await this.#parts.catalog.query(query);
+      for (const file of page.files) sizes.set(file.name, file.versions[0].bytes);
+      after = page.next;
+    } while (after !== undefined);
+    return sizes;
   }
 
   #around(record: JobRecord, sizes: ReadonlyMap<string, number>): Surroundings {

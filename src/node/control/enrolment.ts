@@ -38,7 +38,7 @@ export class Enrolment {
     this.#closed = true;
   }
 
-  /** @throws RingfoldError `token-wrong`, `token-expired`, `token-foreign`, `peer-unreachable`, `version-mismatch` */
+  /** @throws RingfoldError `token-wrong`, `token-expired`, `token-foreign`, `join-unreachable`, `version-mismatch` */
   async join(self: Announcement, token: JoinToken): Promise<void> {
     const { transport, view } = this.#parts;
     let last: unknown;
@@ -53,7 +53,7 @@ export class Enrolment {
         last = error;
       }
     }
-    throw last;
+    throw joinTrouble(last);
   }
 
   /** A member that starts again. A leader that is away is waited for while the node serves already. */
@@ -96,6 +96,13 @@ export class Enrolment {
     const message = await transport.request(to, "announce", self, { deadline: ANNOUNCE_DEADLINE });
     view.offer(viewOf(message));
   }
+}
+
+/** Nobody of the token's addresses answers as the node that made it. */
+function joinTrouble(last: unknown): unknown {
+  if (!(last instanceof RingfoldError) || last.code !== "peer-unreachable") return last;
+  const message = `the node that made the token is not there: ${last.message}`;
+  return new RingfoldError("join-unreachable", message, { cause: last });
 }
 
 const isRemoved = (error: unknown): error is RingfoldError =>
