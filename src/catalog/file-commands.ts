@@ -24,7 +24,8 @@ export const fileHandlers: Handlers<"file-put" | "file-remove"> = {
 
   "file-remove": (store, { name, expected }, at) => {
     const current = store.get("file", name)?.versions[0].version;
-    if (current === undefined) return refuse("no-such-file", `no file "${name}"`);
+    if (current === undefined)
+      return refuse("no-such-file", `there is no file "${name}" in the cluster`);
     const conflict = versionConflict(store, name, expected);
     if (conflict !== undefined) return conflict;
     store.delete("file", name);

@@ -148,7 +148,8 @@ function wrongUse(thrown: unknown, args: readonly string[]): unknown {
   const text = thrown.message
     .replace(/^error: /, "")
     .replace(/\n\(Did (.*)\)$/s, " (did $1)")
-    .replace(/\n/g, " ");
+    .replace(/\n/g, " ")
+    .replace(/(but got \d{2,}): .*$/s, "$1: quote a pattern, or the shell expands it");
   const command = args[0] !== undefined && Object.hasOwn(COMMANDS, args[0]) ? `${args[0]}: ` : "";
   return new RingfoldError("bad-option", `${command}${text}`, { cause: thrown });
 }

@@ -46,7 +46,8 @@ export async function download(
     return written;
   } catch (error) {
     await rm(temporary, { force: true });
-    throw localError(error, path);
+    const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    throw localError(error, missing ? dirname(path) : path);
   } finally {
     halfWritten.delete(temporary);
   }

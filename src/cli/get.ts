@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { type Build, type ClientFlags, clientCommand, withCluster } from "./command.ts";
 import { download } from "./download.ts";
+import { orInterrupted } from "./interrupt.ts";
 import { ByteProgress } from "./progress.ts";
 import { showBytes } from "./quantity.ts";
 import { jsonLine, line, type Terminal, write } from "./terminal.ts";
@@ -27,7 +28,9 @@ export const get: Build = (command, terminal) => {
           `get ${name}`,
           (await cluster.stat(name)).bytes,
         );
-        const bytes = await download(cluster, { name, path }, (n) => progress.add(n)).finally(() =>
+        const work = download(cluster, { name, path }, (n) => progress.add(n));
+        const words = (): string => `Stopped: ${path} is as it was.`;
+        const bytes = await orInterrupted(work, terminal, progress, words).finally(() =>
           progress.clear(),
         );
         if (flags.json === true) await jsonLine(terminal.out, { name, path, bytes });

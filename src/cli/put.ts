@@ -2,6 +2,7 @@ import { RingfoldError } from "../base/errors.ts";
 import type { Bytes } from "../base/ids.ts";
 import type { FileStat } from "../contract/file-stat.ts";
 import { type Build, type ClientFlags, clientCommand, withCluster } from "./command.ts";
+import { orInterrupted } from "./interrupt.ts";
 import { localFiles } from "./local-files.ts";
 import { copiesText } from "./ls.ts";
 import { ByteProgress } from "./progress.ts";
@@ -38,12 +39,17 @@ export const put: Build = (command, terminal) => {
       const total = files.reduce((sum, file) => sum + file.bytes, 0);
       await withCluster(flags, terminal, async (cluster) => {
         const progress = new ByteProgress(terminal, `put ${counted(files.length, "file")}`, total);
+        let done = 0;
         const stored = async (file: FileStat): Promise<void> => {
+          done++;
           progress.clear();
           await showStored(terminal, file, flags.json === true);
         };
         const told = { grew: (n: number) => progress.add(n), stored };
-        await upload(cluster, files, options, told).finally(() => progress.clear());
+        const words = (): string =>
+          `Stopped: ${done} of ${counted(files.length, "file")} stored. What \`ringfold ls\` does not show left nothing.`;
+        const work = upload(cluster, files, options, told);
+        await orInterrupted(work, terminal, progress, words).finally(() => progress.clear());
       });
     });
 };

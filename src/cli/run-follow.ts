@@ -107,9 +107,18 @@ function interruptHandler(
 }
 
 function detach(id: string, terminal: Terminal, stop: AbortController): void {
-  const hint = `The job ${id} goes on. See it: ringfold job ${id}. Stop it: ringfold cancel ${id}.\n`;
-  terminal.err.write(hint);
+  terminal.err.write(goesOn(id));
   stop.abort(new Ended(INTERRUPTED));
+}
+
+const goesOn = (id: string): string =>
+  `The job ${id} goes on. See it: ringfold job ${id}. Stop it: ringfold cancel ${id}.\n`;
+
+/** Ctrl-C before the job's id was shown. @param id undefined while the node has not answered */
+export function detached(id: string | undefined, terminal: Terminal): never {
+  const unsure = "Stopped while the job was submitted: it may still begin. See: ringfold jobs.\n";
+  terminal.err.write(id === undefined ? unsure : goesOn(id));
+  throw new Ended(INTERRUPTED);
 }
 
 /** False for anything but a yes; `again`: Ctrl-C instead of an answer. */

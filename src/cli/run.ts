@@ -2,11 +2,13 @@ import { constants } from "node:fs";
 import { access } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { RingfoldError } from "../base/errors.ts";
-import type { Cluster } from "../sdk/client.ts";
+import { present, RingfoldError } from "../base/errors.ts";
+import type { Millis } from "../base/ids.ts";
+import type { Cluster, SubmitOptions } from "../sdk/client.ts";
 import { type Build, clientCommand, withCluster } from "./command.ts";
 import { localError } from "./local-error.ts";
 import { prepareFolder } from "./part-files.ts";
+import { Ended } from "./report-error.ts";
 import {
   type Leftover,
   paramsOf,
@@ -14,8 +16,11 @@ import {
   slipOf,
   submitOptionsOf,
 } from "./run-arguments.ts";
-import { followJob, showOutput } from "./run-follow.ts";
-import { jsonLine, line, type Terminal } from "./terminal.ts";
+import { detached, followJob, showOutput } from "./run-follow.ts";
+import { INTERRUPTED, jsonLine, line, type Terminal } from "./terminal.ts";
+
+/** After Ctrl-C, for the id of a job that is being submitted. */
+const SUBMIT_PATIENCE: Millis = 2000;
 
 export const run: Build = (command, terminal) => {
   const examples = [
@@ -91,12 +96,42 @@ async function runJob(
   }
   await withCluster(flags, terminal, async (cluster) => {
     if (flags.helpJob === true) return showJobHelp(cluster, job, bundle, terminal);
-    const { id } = await cluster.submit(await cluster.putBundle(bundle), options);
+    const id = await submitted(cluster, bundle, options, terminal);
     if (flags.json === true) await jsonLine(terminal.out, { event: "submitted", job: id });
     if (flags.detach === true) return flags.json === true ? undefined : line(terminal.out, id);
     const view = await followJob(cluster, id, flags, terminal);
     await showOutput(cluster, view, flags, terminal);
   });
+}
+
+/** Ctrl-C while the job enters the ledger: its id is waited for, so that nobody has a job without knowing it. */
+async function submitted(
+  cluster: Cluster,
+  bundle: Uint8Array,
+  options: SubmitOptions,
+  terminal: Terminal,
+): Promise<string> {
+  const stopped = Promise.withResolvers<void>();
+  let interrupted = false;
+  const release = terminal.onInterrupt(() => {
+    interrupted = true;
+    setTimeout(stopped.resolve, SUBMIT_PATIENCE);
+  });
+  try {
+    const hash = await cluster.putBundle(bundle);
+    if (interrupted) return neverSubmitted(terminal);
+    const late = stopped.promise.then(() => undefined);
+    const job = await Promise.race([cluster.submit(hash, options), late]);
+    if (interrupted) detached(job?.id, terminal);
+    return present(job, "a submit that was not interrupted answers").id;
+  } finally {
+    release();
+  }
+}
+
+function neverSubmitted(terminal: Terminal): never {
+  terminal.err.write("Stopped: the job was not submitted.\n");
+  throw new Ended(INTERRUPTED);
 }
 
 async function bundleOf(path: string): Promise<Uint8Array> {

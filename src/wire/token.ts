@@ -61,6 +61,7 @@ export function formatToken(token: JoinToken): string {
  */
 export function parseToken(text: string): JoinToken {
   const word = text.replaceAll(/\s+/g, "");
+  if (word === "") throw malformed("it is empty");
   if (!word.startsWith(PREFIX)) throw malformed(`it does not begin with ${PREFIX}`);
   if (word.length > MAX_TOKEN_CHARS) throw malformed("it is too long");
   const coded = word.slice(PREFIX.length);

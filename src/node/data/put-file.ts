@@ -152,7 +152,7 @@ class FilePut {
   #warnings(): string[] {
     if (this.#short === 0) return [];
     const copies = this.#fewest === 1 ? "1 copy" : `${this.#fewest} copies`;
-    return [`only ${copies} instead of ${this.#request.copies} where fewer nodes could store`];
+    return [`only ${copies} instead of ${this.#request.copies}: too few nodes could store more`];
   }
 
   #check(): void {

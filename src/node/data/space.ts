@@ -41,7 +41,10 @@ export class Space {
     if (this.#stale(bytes)) await this.#refresh();
     if (bytes > this.#free - this.#promised) {
       const left = Math.max(0, Math.floor((this.#free - this.#promised) / 1e6));
-      throw new RingfoldError("disk-full", `${this.#dir}: ${left} MB free above the reserve`);
+      throw new RingfoldError(
+        "disk-full",
+        `${this.#dir}: ${left} MB free beyond what is kept for the catalog`,
+      );
     }
     this.#promised += bytes;
     let open = true;

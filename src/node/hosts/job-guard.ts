@@ -27,6 +27,14 @@ export function allowOnly(bundle: string): void {
 /** The globals that would reach the network, the process or its pipes. */
 const GONE = ["fetch", "WebSocket", "EventSource", "navigator", "BroadcastChannel", "Worker"];
 
+const OUT = [...GONE, "exit", "kill", "abort", "chdir", "getBuiltinModule", "binding", "dlopen"];
+const MISSED = new RegExp(
+  `\\b(${OUT.join("|")}|require) is not (defined|a function|a constructor)`,
+);
+
+/** Whether a fault's message is that of code which missed a way out of the process. */
+export const missesWayOut = (message: string): boolean => MISSED.test(message);
+
 /** Takes the globals away; `log` gets what jobs print. */
 export function closeGlobals(
   log: (text: string) => void,

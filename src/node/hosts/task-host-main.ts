@@ -13,7 +13,7 @@ import { runReduceTask } from "../../engine/reduce-task.ts";
 import { runResult } from "../../engine/result-task.ts";
 import type { TaskEvents } from "../../engine/task-context.ts";
 import { nextOrder, tellParent } from "./child-frames.ts";
-import { allowOnly, closeGlobals } from "./job-guard.ts";
+import { allowOnly, closeGlobals, missesWayOut } from "./job-guard.ts";
 import { sourcePlace } from "./source-place.ts";
 import type {
   DoneOf,
@@ -32,12 +32,17 @@ import { WARM, warmUp } from "./warm-up.ts";
 const PROGRESS_MS = 100;
 /** A log line longer than this is cut. */
 const LOG_LINE = 1 << 14;
+/** What a task prints beyond this is dropped here: a flood would only keep both processes busy. */
+const LOG_TASK = 1 << 20;
+const LOG_ENDS = "[this task printed more than 1 MiB; the rest is left out]";
 
 const scratch = process.cwd();
 const exit = process.exit.bind(process);
 const { now } = Date;
 let bundle: { readonly url: string; readonly path: string; readonly plan: JobPlan } | undefined;
 let lastProgress = 0;
+/** Characters printed by the task that runs. */
+let logged = 0;
 
 const inside = (file: string): string => `${scratch}/in/${file}`;
 const outside = (file: string): string => `${scratch}/out/${file}`;
@@ -50,7 +55,11 @@ const events: TaskEvents = {
     tellParent({ type: "progress", records, bytes });
   },
   log(line) {
-    tellParent({ type: "log", text: line.slice(0, LOG_LINE) });
+    if (logged >= LOG_TASK) return;
+    const text = line.slice(0, LOG_LINE);
+    logged += text.length + 1;
+    tellParent({ type: "log", text });
+    if (logged >= LOG_TASK) tellParent({ type: "log", text: LOG_ENDS });
   },
 };
 
@@ -70,7 +79,8 @@ async function load(file: string): Promise<JobPlan> {
 
 function loadFault(thrown: unknown, url: string, path: string): RingfoldError {
   if (thrown instanceof RingfoldError) return thrown;
-  const forbidden = (thrown as { code?: unknown } | null)?.code === "job-forbidden";
+  const guarded = (thrown as { code?: unknown } | null)?.code === "job-forbidden";
+  const forbidden = guarded || (thrown instanceof Error && missesWayOut(thrown.message));
   const what = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
   const stack = thrown instanceof Error ? String(thrown.stack) : "";
   const place = sourcePlace(stack, url, path) ?? "the job file";
@@ -81,6 +91,7 @@ function loadFault(thrown: unknown, url: string, path: string): RingfoldError {
 async function answer(order: TaskOrder): Promise<DoneOf<TaskOrder>> {
   const plan = await load(order.job.bundle);
   lastProgress = now();
+  logged = 0;
   switch (order.type) {
     case "describe":
       return { type: "describe-done", description: describe(plan) };
@@ -188,7 +199,8 @@ function failure(thrown: unknown): TaskFailed {
     const text = thrown instanceof Error ? String(thrown.stack) : String(thrown);
     return { type: "failed", kind: "died", code: "bug", message: text.slice(0, 4000) };
   }
-  const { code, detail } = thrown;
+  const { detail } = thrown;
+  const code = forbids(thrown) ? "job-forbidden" : thrown.code;
   const kind = KINDS[code] ?? "user";
   const block = detail["block"];
   const mapTasks = detail["mapTasks"];
@@ -201,6 +213,9 @@ function failure(thrown: unknown): TaskFailed {
     ...(Array.isArray(mapTasks) ? { mapTasks } : {}),
   };
 }
+
+const forbids = ({ code, cause }: RingfoldError): boolean =>
+  code === "job-threw" && cause instanceof Error && missesWayOut(cause.message);
 
 /** `job.ts:12:5: ` where the fault passed through the job's own code. */
 function placeOf(error: RingfoldError): string {

@@ -179,9 +179,13 @@ export class TaskHost {
     }
     const { running } = this;
     if (running === undefined || this.dead !== undefined) return;
+    // Words are no progress: an endless loop may print.
+    if (message.type === "log") {
+      this.hearLog(running, message.text);
+      return;
+    }
     running.heard = performance.now();
-    if (message.type === "log") this.hearLog(running, message.text);
-    else if (message.type === "progress") running.options.onProgress?.(message);
+    if (message.type === "progress") running.options.onProgress?.(message);
     else if (message.type === "failed" || message.type === `${running.order.type}-done`) {
       this.finish(message);
     } else this.die("died", "protocol", `a task host answered ${message.type}`);

@@ -15,6 +15,7 @@ import {
   type ZodTypeProvider,
 } from "fastify-type-provider-zod";
 import { RingfoldError } from "../../base/errors.ts";
+import { systemWords } from "../../base/system-error.ts";
 import { clusterRoutes, eventRoutes, probeRoutes } from "./cluster-routes.ts";
 import type { ControlApi } from "./control-api.ts";
 import { contentRoutes, fileRoutes } from "./file-routes.ts";
@@ -178,14 +179,14 @@ const placeOf = ({ method, url }: FailedRequest): string =>
 function listenError(error: unknown, { host, port }: GatewayOptions): unknown {
   const code = (error as NodeJS.ErrnoException).code;
   if (code === "EADDRINUSE") {
-    return new RingfoldError("port-in-use", `the HTTP port ${host}:${port} is taken`, {
-      cause: error,
-    });
+    const why = "the port is in use by another program";
+    const message = `cannot listen on ${host}:${port} for HTTP: ${why}`;
+    return new RingfoldError("port-in-use", message, { cause: error });
   }
   if (code === "EADDRNOTAVAIL" || code === "EACCES" || code === "ENOTFOUND") {
     return new RingfoldError(
       "listen-address",
-      `cannot listen on ${host}:${port} for HTTP (${code})`,
+      `cannot listen on ${host}:${port} for HTTP: ${systemWords(error)}`,
       { cause: error },
     );
   }

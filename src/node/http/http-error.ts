@@ -87,6 +87,7 @@ function refusalOf(refused: Partial<FastifyTrouble>, status: number, place: stri
       `${place}: ${refused.validation.map((i) => issueText(i, where)).join("; ")}`,
     );
   }
+  if (status === 415) return errorBodyOf("bad-request", `${place}: send application/json`);
   const what = (refused.message ?? "refused").replace(/^body\/?/, "");
   return errorBodyOf(status === 413 ? "too-large" : "bad-request", `${place}: ${what}`);
 }

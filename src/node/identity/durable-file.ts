@@ -1,21 +1,33 @@
 /** Small files that must survive a crash at any moment: whole and old, or whole and new. */
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
   readFileSync,
   renameSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
 import { RingfoldError } from "../../base/errors.ts";
+import { systemWords } from "../../base/system-error.ts";
 
 /** Makes a directory that only its owner can read. @throws RingfoldError `data-dir` */
 export function makePrivateDirectory(path: string): void {
-  orDataDir(`cannot make the directory ${path}`, () =>
-    mkdirSync(path, { recursive: true, mode: 0o700 }),
-  );
+  orDataDir(`cannot make the directory ${path}`, () => makeWithParents(path));
+}
+
+/** Not `recursive`: where nothing can be made (in /proc, say) Node tries on for ever. */
+function makeWithParents(path: string): void {
+  const parent = dirname(path);
+  if (parent !== path && !existsSync(parent)) makeWithParents(parent);
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw error;
+  }
 }
 
 /**
@@ -62,7 +74,6 @@ function orDataDir<T>(what: string, action: () => T): T {
   try {
     return action();
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new RingfoldError("data-dir", `${what}: ${reason}`, { cause });
+    throw new RingfoldError("data-dir", `${what}: ${systemWords(cause)}`, { cause });
   }
 }

@@ -5,6 +5,7 @@ import type { ConnectionOptions, SecureContext, TLSSocket } from "node:tls";
 import { connect } from "node:tls";
 import { RingfoldError } from "../../base/errors.ts";
 import type { Bytes, Millis, NodeId } from "../../base/ids.ts";
+import { systemWords } from "../../base/system-error.ts";
 import { parseHostPort } from "../../wire/address.ts";
 import { nodeIdOfKey } from "../identity/certificate.ts";
 import { short } from "./hello.ts";
@@ -44,7 +45,7 @@ export function dialTls(
     socket.destroy();
     reject(unreachable(to, why));
   };
-  const onError = (error: Error): void => settle(error.message);
+  const onError = (error: Error): void => settle(systemWords(error));
   const onClose = (): void => settle("it closed the connection");
   const onSecure = (): void =>
     settle(provenNode(socket) === to.node ? undefined : "another key answers there");

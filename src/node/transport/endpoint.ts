@@ -9,6 +9,7 @@ import type { SecureContext, Server, TLSSocket } from "node:tls";
 import { createSecureContext, createServer } from "node:tls";
 import { RingfoldError } from "../../base/errors.ts";
 import type { Millis, NodeId, RingId } from "../../base/ids.ts";
+import { systemWords } from "../../base/system-error.ts";
 import { formatHostPort, parseHostPort } from "../../wire/address.ts";
 import { decodeAs } from "../../wire/cbor.ts";
 import { PROTOCOL_VERSION } from "../../wire/frames.ts";
@@ -126,9 +127,10 @@ export class Endpoint {
     try {
       await once(this.#server, "listening");
     } catch (cause) {
-      const { code, message } = cause as NodeJS.ErrnoException;
+      const { code } = cause as NodeJS.ErrnoException;
       const inUse = code === "EADDRINUSE";
-      const text = inUse ? `${this.options.listen} is in use by another program` : message;
+      const why = inUse ? "the port is in use by another program" : systemWords(cause);
+      const text = `cannot listen on ${this.options.listen} for nodes: ${why}`;
       throw new RingfoldError(inUse ? "port-in-use" : "listen-address", text, { cause });
     }
     const bound = this.#server.address() as AddressInfo;
