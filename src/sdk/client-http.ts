@@ -74,7 +74,8 @@ export class NodeHttp {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const request = httpRequest(url, {
       method: call.method,
-      agent: this.agent,
+      // A stream cannot be sent again: it gets a connection that nobody is about to close.
+      agent: isStream(call.body) ? false : this.agent,
       headers: headersOf(call, payload),
       signal: call.signal,
     });
@@ -90,10 +91,12 @@ export class NodeHttp {
     });
     const fail = (error: unknown): void => {
       clearTimeout(deadline);
-      if (!answered) reject(connectionError(error, url, call.signal));
+      if (answered) return;
+      if (request.reusedSocket && wasClosed(error)) resolve(this.send(call));
+      else reject(connectionError(error, url, call.signal));
     };
     request.on("error", fail);
-    if (call.body !== undefined && !(call.body instanceof Uint8Array)) {
+    if (isStream(call.body)) {
       // The deadline is for an answer; a body may take as long as it makes progress.
       clearTimeout(deadline);
       pipeline(call.body, request).catch((error) =>
@@ -102,6 +105,18 @@ export class NodeHttp {
     } else request.end(payload ?? call.body);
     return promise;
   }
+}
+
+const isStream = (body: HttpCall["body"]): body is Readable =>
+  body !== undefined && !(body instanceof Uint8Array);
+
+/**
+ * On a connection that was kept: the node closed it, idle as it was, while our request was on its
+ * way and not read (nodejs.org/api/http.html, request.reusedSocket).
+ */
+function wasClosed(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "ECONNRESET" || code === "EPIPE";
 }
 
 /**
@@ -115,9 +130,8 @@ function settleUpload(
   answered: () => boolean,
   fail: (error: unknown) => void,
 ): void {
-  const code = (error as NodeJS.ErrnoException).code;
   const connection =
-    code === "EPIPE" || code === "ECONNRESET" || code === "ERR_STREAM_PREMATURE_CLOSE";
+    wasClosed(error) || (error as NodeJS.ErrnoException).code === "ERR_STREAM_PREMATURE_CLOSE";
   const end = (): void => {
     if (answered()) return;
     fail(error);

@@ -171,6 +171,22 @@ describe("what is not a node", () => {
     server.close();
   });
 
+  it("closes idle connections just as the next call comes: it is made again on a new one", async () => {
+    const seen = new WeakSet();
+    const { url, server } = await foreign((request, response) => {
+      if (seen.has(request.socket)) request.socket.destroy();
+      else response.end(JSON.stringify({ epoch: 1 }));
+      seen.add(request.socket);
+    });
+    const other = connect({ node: url });
+    for (let call = 0; call < 3; call++) {
+      expect(await other.status()).toEqual({ epoch: 1 });
+      expect(await other.joinToken()).toEqual({ epoch: 1 });
+    }
+    other.close();
+    server.close();
+  });
+
   it("closes in the middle: an error, never a short file", async () => {
     const { url, server } = await foreign((request, response) => {
       if (request.url?.startsWith("/api") === true)
