@@ -41,7 +41,9 @@ export class GetLoop {
       this.#gets++;
       if (!Buffer.concat(chunks).equals(bytes)) this.#faults.push(`${name}: other bytes`);
     } catch (error) {
-      this.#faults.push(`${name} through ${through}: ${String(error)}`);
+      const fault = `${name} through ${through}: ${String(error)}`;
+      process.stderr.write(`a get failed: ${fault}\n`);
+      this.#faults.push(fault);
     }
   }
 }
