@@ -80,7 +80,6 @@ describe("the demo", () => {
     expect(last).toMatchObject({ event: "done" });
     expect(last?.["retries"]).toBeGreaterThan(0);
     expect(last?.["words"]).toBeGreaterThan(50_000);
-    expect(last?.["ms"]).toBeLessThan(60_000);
     await nothingLeft();
   });
 
