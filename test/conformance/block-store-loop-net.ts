@@ -131,6 +131,8 @@ export interface NodeFault {
   mode: "well" | "dead" | "silent";
   /** Bytes of its answers are changed on the way. */
   flip: boolean;
+  /** Milliseconds before it begins to answer. */
+  lateness: number;
   /** Its answers break after so many bytes. */
   breakAfter: number;
 }
@@ -142,7 +144,12 @@ export class LoopNet {
   readonly requests: string[] = [];
 
   transport(self: NodeId): BulkTransport {
-    const fault: NodeFault = { mode: "well", flip: false, breakAfter: Number.POSITIVE_INFINITY };
+    const fault: NodeFault = {
+      mode: "well",
+      flip: false,
+      lateness: 0,
+      breakAfter: Number.POSITIVE_INFINITY,
+    };
     this.faults.set(self, fault);
     return {
       address: `127.0.0.1:${1 + this.faults.size}`,
@@ -191,7 +198,11 @@ export class LoopNet {
       answered.reject(new RingfoldError("cancelled", "cancelled"));
     });
     if (fault.mode === "well") {
-      void this.#serve(handler, plain, new Side(up, spoiled(down, fault)), from, answered);
+      const serve = (): void => {
+        void this.#serve(handler, plain, new Side(up, spoiled(down, fault)), from, answered);
+      };
+      if (fault.lateness === 0) serve();
+      else setTimeout(serve, fault.lateness).unref();
     }
     const near = new Side(down, up);
     if (fault.mode === "silent") {

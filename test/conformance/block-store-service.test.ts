@@ -262,6 +262,19 @@ describe("a get with trouble", () => {
     });
   }
 
+  it("waits for copies that are only slow when there are no others", async () => {
+    const [id] = await blocksOf(cluster.node("a"), manifest);
+    const block = present(id, "a block");
+    const holders = await cluster.holders(block);
+    for (const letter of holders) fault(letter).lateness = 500;
+    const other = present(
+      cluster.nodes.find((node) => !holders.includes(node.id.slice(0, 1))),
+      "a node without it",
+    );
+    expect(blockIdOf(await other.service.getSmall(block))).toBe(block);
+    expect(other.events.map(({ type }) => type)).toContain("slow-peer");
+  });
+
   it("asks a node that was silent last from then on", async () => {
     fault("b").mode = "silent";
     const reader = cluster.node("a");

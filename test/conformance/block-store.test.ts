@@ -292,7 +292,8 @@ describe("a disk that fails", () => {
     const store = await openStore();
     const [a, b] = [block(4 * MIB), block(4 * MIB)];
     const results = await Promise.allSettled([store.put(a.id, a.bytes), store.put(b.id, b.bytes)]);
-    expect(results.map((result) => result.status)).toEqual(["fulfilled", "rejected"]);
+    const statuses = results.map((result) => result.status);
+    expect(new Set(statuses)).toEqual(new Set(["fulfilled", "rejected"]));
   });
 });
 

@@ -9,7 +9,7 @@
  */
 import { RingfoldError } from "../../base/errors.ts";
 import { blockIdOf } from "../../base/hash.ts";
-import type { BlockId, Millis, NodeId } from "../../base/ids.ts";
+import type { BlockId, Bytes, Millis, NodeId } from "../../base/ids.ts";
 import { MAX_BLOCK_BYTES } from "../../blocks/manifest.ts";
 import { type Copies, holders } from "../../ring/holders.ts";
 import { EMPTY_LIST, isLive, type Member, memberById } from "../../ring/member.ts";
@@ -50,6 +50,12 @@ export interface PutOptions {
   readonly signal?: AbortSignal | undefined;
   /** Kept out of the page cache. */
   readonly cold?: boolean;
+}
+
+export interface GetOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Waits for the first byte as long as for any other progress. */
+  readonly patient?: boolean;
 }
 
 export class Peers {
@@ -117,32 +123,18 @@ export class Peers {
   }
 
   /** A peer's copy, hashed. @throws RingfoldError `block-missing`, `block-corrupt`, `deadline`, `peer-unreachable`, … */
-  getBlock(from: NodeId, id: BlockId, signal?: AbortSignal): Promise<Uint8Array> {
+  getBlock(from: NodeId, id: BlockId, options: GetOptions = {}): Promise<Uint8Array> {
+    const { firstByte, stall } = this.#settings;
+    const patience = options.patient === true ? stall : firstByte;
     const request = { v: 1, type: "get-block", id } as const;
-    return this.#exchange(
-      from,
-      request,
-      this.#settings.firstByte,
-      signal,
-      async (stream, began) => {
-        await stream.end();
-        const answer = checked(
-          blockAnswerSchema,
-          await stream.response(),
-          "the answer to get-block",
-        );
-        began();
-        if (answer.length > MAX_BLOCK_BYTES) {
-          throw new RingfoldError("protocol", `${from} offers a block of ${answer.length} bytes`);
-        }
-        const bytes = await stream.readExactly(answer.length);
-        if (blockIdOf(bytes) === id) return bytes;
-        throw new RingfoldError(
-          "block-corrupt",
-          `block ${id}: the copy of node ${from} is damaged`,
-        );
-      },
-    );
+    return this.#exchange(from, request, patience, options.signal, async (stream, began) => {
+      await stream.end();
+      const length = lengthOf(await stream.response());
+      began();
+      const bytes = await stream.readExactly(length);
+      if (blockIdOf(bytes) === id) return bytes;
+      throw new RingfoldError("block-corrupt", `block ${id}: the copy of node ${from} is damaged`);
+    });
   }
 
   /**
@@ -237,6 +229,12 @@ export class Peers {
     this.#streams.set(node, slots);
     return slots;
   }
+}
+
+function lengthOf(answer: unknown): Bytes {
+  const { length } = checked(blockAnswerSchema, answer, "the answer to get-block");
+  if (length <= MAX_BLOCK_BYTES) return length;
+  throw new RingfoldError("protocol", `a peer offers a block of ${length} bytes`);
 }
 
 /** Where fetched segments go. */

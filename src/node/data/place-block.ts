@@ -57,6 +57,8 @@ export async function placeBlock(
   };
   await Promise.all(Array.from({ length: Math.min(want, queue.length) }, placeOne));
   signal?.throwIfAborted();
+  // A bug of ours is no trouble of one host, and must not pass as a missing copy.
+  for (const error of troubles) if (!(error instanceof RingfoldError)) throw error;
   if (nodes.length === 0) throw troubles[0];
   if (nodes.length < want) onEvent({ type: "few-copies", block: id, have: nodes.length, want });
   return { id, bytes: bytes.length, nodes, short: want - nodes.length };

@@ -3,7 +3,7 @@
  * wherever it comes from (D2), and the next copy is asked on any trouble.
  */
 import { RingfoldError } from "../../base/errors.ts";
-import type { BlockId } from "../../base/ids.ts";
+import type { BlockId, NodeId } from "../../base/ids.ts";
 import type { AlignedPool } from "./aligned-pool.ts";
 import type { BlockStore } from "./block-store.ts";
 import type { Peers } from "./peers.ts";
@@ -38,7 +38,8 @@ export async function lendBlock(
     try {
       const bytes = await parts.store.readCold(id, slot);
       if (bytes !== undefined) return { bytes, release };
-    } catch {
+    } catch (error) {
+      if (!(error instanceof RingfoldError)) throw error;
       // Damaged (now in quarantine) or unreadable here: any other copy will do.
     }
     release();
@@ -58,7 +59,8 @@ export async function readBlock(
   if (parts.store.has(id)) {
     try {
       return await parts.store.read(id);
-    } catch {
+    } catch (error) {
+      if (!(error instanceof RingfoldError)) throw error;
       // Damaged (now in quarantine) or unreadable here: any other copy will do.
     }
   }
@@ -72,16 +74,28 @@ export async function fetchBlock(
   signal?: AbortSignal,
 ): Promise<Uint8Array> {
   const reasons: string[] = [];
-  for (const node of peers.sources(id)) {
-    signal?.throwIfAborted();
-    try {
-      return await peers.getBlock(node, id, signal);
-    } catch (error) {
-      if (signal?.aborted) throw error;
-      const why = error instanceof RingfoldError ? error.code : String(error);
-      reasons.push(`${node.slice(0, 8)} ${why}`);
+  const late: NodeId[] = [];
+  const tryAll = async (nodes: readonly NodeId[], patient: boolean): Promise<Found> => {
+    for (const node of nodes) {
+      signal?.throwIfAborted();
+      try {
+        return await peers.getBlock(node, id, { signal, patient });
+      } catch (error) {
+        if (signal?.aborted) throw error;
+        // What is not trouble is a bug of ours, and no reason to ask the next node.
+        if (!(error instanceof RingfoldError)) throw error;
+        const { code } = error;
+        if (code === "deadline" && !patient) late.push(node);
+        reasons.push(`${node.slice(0, 8)} ${code}`);
+      }
     }
-  }
+    return undefined;
+  };
+  // All that have it may be only slow: before giving up, those that were late get the time that they need.
+  const bytes = (await tryAll(peers.sources(id), false)) ?? (await tryAll(late, true));
+  if (bytes !== undefined) return bytes;
   const asked = reasons.length === 0 ? "no other node is up" : reasons.join(", ");
   throw new RingfoldError("block-missing", `block ${id}: no copy can be read (${asked})`);
 }
+
+type Found = Uint8Array | undefined;
