@@ -122,7 +122,7 @@ const readyEvent = ({ http, listen, node, cluster }: RunningNode) => ({
 function welcome(node: RunningNode): string {
   return [
     `Node ${node.name} is up in cluster ${node.cluster.slice(0, 8)}.`,
-    `  dashboard and API  ${node.http}`,
+    `  HTTP API           ${node.http}`,
     `  other nodes        ${node.listen}`,
     ...(node.joinCommand === undefined
       ? []
