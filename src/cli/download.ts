@@ -45,7 +45,8 @@ export async function download(
     await rename(temporary, path);
     return written;
   } catch (error) {
-    await rm(temporary, { force: true });
+    // Whatever keeps it from being removed is not what went wrong first.
+    await rm(temporary, { force: true }).catch(() => undefined);
     const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
     throw localError(error, missing ? dirname(path) : path);
   } finally {

@@ -45,9 +45,9 @@ export class TaskLogs {
   add(job: JobId, key: AttemptKey, text: string): void {
     const entry = this.#entries.get(nameOf(job, key));
     if (entry === undefined) return;
-    const whole = entry.text + text;
-    entry.truncated ||= whole.length > TAIL;
-    entry.text = whole.slice(Math.max(0, whole.length - TAIL));
+    entry.text += text;
+    // Cut now and then only: each cut copies what is kept, and a task may print a flood.
+    if (entry.text.length > 2 * TAIL) cut(entry);
   }
 
   end(job: JobId, key: AttemptKey, state: TaskLogMessage["state"], error?: string): void {
@@ -64,8 +64,18 @@ export class TaskLogs {
       .filter((entry) =>
         task === undefined ? entry.text !== "" || entry.error !== null : entry.task === task,
       )
-      .map(({ job: _job, ...entry }) => entry);
+      .map((entry) => {
+        cut(entry);
+        const { job: _job, ...log } = entry;
+        return log;
+      });
   }
+}
+
+function cut(entry: Entry): void {
+  if (entry.text.length <= TAIL) return;
+  entry.truncated = true;
+  entry.text = entry.text.slice(-TAIL);
 }
 
 const nameOf = (job: JobId, key: AttemptKey): string => `${job}/${taskName(key)}/${key.attempt}`;

@@ -33,8 +33,8 @@ const PROGRESS_MS = 100;
 /** A log line longer than this is cut. */
 const LOG_LINE = 1 << 14;
 /** What a task prints beyond this is dropped here: a flood would only keep both processes busy. */
-const LOG_TASK = 1 << 20;
-const LOG_ENDS = "[this task printed more than 1 MiB; the rest is left out]";
+const LOG_TASK = 1_000_000;
+const LOG_ENDS = "[this task printed more than 1 MB; the rest is left out]";
 
 const scratch = process.cwd();
 const exit = process.exit.bind(process);
