@@ -5,7 +5,7 @@
 import { errorNote, RingfoldError, unreachable } from "../../base/errors.ts";
 import type { JobId, Millis, NodeId } from "../../base/ids.ts";
 import type { JobFile } from "../../catalog/commands.ts";
-import type { JobRecord, Opaque } from "../../catalog/records.ts";
+import type { JobRecord } from "../../catalog/records.ts";
 import type { JobProgress } from "../../jobs/job-progress.ts";
 import { type JobPlan, partName } from "../../jobs/plan.ts";
 import { Scheduler } from "../../jobs/scheduler.ts";
@@ -15,13 +15,13 @@ import type {
   SchedulerEffect,
   SchedulerInput,
 } from "../../jobs/scheduler-events.ts";
-import type { AttemptKey, TaskRecord } from "../../jobs/task.ts";
+import type { TaskRecord } from "../../jobs/task.ts";
 import { holders } from "../../ring/holders.ts";
-import { checked } from "../../wire/cbor.ts";
 import type { TaskReport } from "../../wire/control.ts";
-import { decodePlan, type JobInfo, taskRecordSchema } from "../../wire/jobs.ts";
+import { decodePlan, type JobInfo } from "../../wire/jobs.ts";
 import type { Catalog } from "../catalog/catalog-port.ts";
 import type { DataPort } from "../data/data-port.ts";
+import { JobLedger } from "./job-ledger.ts";
 import { type CourierParts, OrderCourier } from "./order-courier.ts";
 
 /** How often workers are asked what they run: finds orders and reports that got lost. */
@@ -44,16 +44,17 @@ interface Running {
   readonly record: JobRecord;
   readonly plan: JobPlan;
   readonly info: JobInfo;
-  /** The ledger takes one thing after the other. */
-  ledger: Promise<void>;
 }
 
 export class Coordinator {
   readonly #parts: CoordinatorParts;
   readonly #scheduler: Scheduler;
   readonly #courier: OrderCourier;
+  readonly #ledger: JobLedger;
   readonly #running = new Map<JobId, Running>();
   readonly #loading = new Map<JobId, Promise<void>>();
+  /** Jobs that an earlier start of this node coordinated: its attempt numbers are not given out again. */
+  #resumed: ReadonlySet<JobId> = new Set();
   readonly #watchers = new Map<JobId, Set<() => void>>();
   #timer: NodeJS.Timeout | undefined;
   #rollCall: NodeJS.Timeout | undefined;
@@ -62,6 +63,7 @@ export class Coordinator {
   constructor(parts: CoordinatorParts) {
     this.#parts = parts;
     this.#courier = new OrderCourier(parts);
+    this.#ledger = new JobLedger(parts);
     this.#scheduler = new Scheduler((block) => {
       const view = parts.view.current;
       if (view === undefined) return [];
@@ -73,7 +75,9 @@ export class Coordinator {
   /** Takes up what the ledger says is running, then everything new. */
   async start(): Promise<void> {
     const { catalog, view } = this.#parts;
-    await this.#takeUp(this.#parts.incarnation);
+    const { jobs } = await this.#parts.catalog.query({ type: "running-jobs" });
+    this.#resumed = new Set(jobs.map((job) => job.id));
+    await this.#takeUp();
     this.#stops = [
       view.subscribe(() => this.#membersChanged()),
       catalog.onChange((changed) => {
@@ -88,6 +92,7 @@ export class Coordinator {
     for (const stop of this.#stops) stop();
     clearTimeout(this.#timer);
     clearInterval(this.#rollCall);
+    this.#ledger.close();
   }
 
   progress(job: JobId): JobProgress | undefined {
@@ -133,7 +138,7 @@ export class Coordinator {
     const running = this.#running.get(job);
     if (running === undefined) return;
     this.#feed({ type: "cancel", job });
-    await running.ledger;
+    await this.#ledger.settled(job);
   }
 
   /** Resolves at the job's next change, or when the time is over. */
@@ -151,43 +156,27 @@ export class Coordinator {
     });
   }
 
-  /** @param generation of attempt numbers, for jobs that another start of this node coordinated before */
-  async #takeUp(generation?: number): Promise<void> {
+  async #takeUp(): Promise<void> {
     const { jobs } = await this.#parts.catalog.query({ type: "running-jobs" });
     const fresh = jobs.filter((job) => !this.#running.has(job.id) && !this.#loading.has(job.id));
     await Promise.all(
       fresh.map((record) => {
-        const loading = this.#load(record, generation).finally(() =>
-          this.#loading.delete(record.id),
-        );
+        const loading = this.#load(record).finally(() => this.#loading.delete(record.id));
         this.#loading.set(record.id, loading);
         return loading;
       }),
     );
   }
 
-  async #load(record: JobRecord, generation: number | undefined): Promise<void> {
-    const { catalog, data, log } = this.#parts;
+  async #load(record: JobRecord): Promise<void> {
+    const { data, log } = this.#parts;
     try {
       const plan = decodePlan(await data.getSmall(record.plan));
-      const { tasks } = await catalog.query({ type: "job", id: record.id });
-      const done = tasks.map((task) =>
-        checked(
-          taskRecordSchema,
-          {
-            phase: task.stage,
-            task: task.task,
-            attempt: task.attempt,
-            node: task.node,
-            result: task.output,
-          },
-          "task record",
-        ),
-      );
-      const running = { record, plan, info: infoOf(record, plan), ledger: Promise.resolve() };
-      this.#running.set(record.id, running);
-      const again = generation === undefined ? {} : { generation };
-      this.#feed({ type: "job-submitted", plan, done, ...again });
+      const done = await this.#ledger.tasks(record.id);
+      this.#running.set(record.id, { record, plan, info: infoOf(record, plan) });
+      const again = this.#resumed.has(record.id);
+      const { incarnation: generation } = this.#parts;
+      this.#feed({ type: "job-submitted", plan, done, ...(again && { generation }) });
       this.#parts.tell("job-submitted", record.id, `${record.name} was submitted`);
     } catch (error) {
       log.error({ job: record.id, error: errorNote(error) }, "the job could not be taken up");
@@ -198,14 +187,8 @@ export class Coordinator {
 
   /** A job whose plan cannot be read will never run: it ends here, with the reason. */
   async #refuse(record: JobRecord, error: unknown): Promise<void> {
-    await this.#parts.catalog.propose({
-      type: "job-end",
-      job: record.id,
-      state: "failed",
-      error: errorNote(error),
-      files: [],
-      stats: {},
-    });
+    const ending = { state: "failed" as const, error: errorNote(error), files: [], stats: {} };
+    await this.#ledger.end(record.id, ending);
   }
 
   #membersChanged(): void {
@@ -246,11 +229,11 @@ export class Coordinator {
         return this.#courier.stop(node, { job, phase, task, attempt });
       }
       case "record":
-        return this.#enqueue(effect.job, () => this.#record(effect.job, effect.tasks));
+        return this.#enter(effect.job, this.#record(effect.job, effect.tasks));
       case "record-lost":
-        return this.#enqueue(effect.job, () => this.#recordLost(effect.job, effect.tasks));
+        return this.#enter(effect.job, this.#ledger.lost(effect.job, effect.tasks));
       case "end-job":
-        return this.#enqueue(effect.job, () => this.#endJob(effect));
+        return this.#enter(effect.job, this.#endJob(effect));
       case "clean-job":
         return this.#courier.clean(effect.node, effect.job);
       case "set-timer":
@@ -286,110 +269,36 @@ export class Coordinator {
 
   /** Also while no job runs: a node that was away at the end of one has not heard that it may clean up. */
   #callTheRoll(): void {
+    // A job whose plan could not be read just then is tried again.
+    void this.#takeUp().catch(() => {});
     this.#courier.rollCall((node, roll) => this.#feed({ type: "node-report", node, ...roll }));
   }
 
-  #enqueue(job: JobId, work: () => Promise<void>): void {
-    const running = this.#running.get(job);
-    if (running === undefined) return;
-    running.ledger = running.ledger.then(work).catch((error: unknown) => {
-      this.#parts.log.error({ job, error: errorNote(error) }, "the ledger refused");
-    });
-  }
-
   async #record(job: JobId, tasks: readonly TaskRecord[]): Promise<void> {
-    const { catalog } = this.#parts;
-    const result = await catalog.propose({
-      type: "job-tasks-done",
-      job,
-      tasks: tasks.map(({ phase, task, attempt, node, result: done }) => ({
-        stage: phase,
-        task,
-        attempt,
-        node,
-        output: done as unknown as Opaque,
-        counters: done.counters,
-      })),
-    });
-    const recorded = new Set(result.recorded.map(refName));
-    const accepted = tasks.filter((task) => recorded.has(keyName(task))).map(keyOf);
-    const ignored = tasks.filter((task) => !recorded.has(keyName(task))).map(keyOf);
-    const winners = ignored.length === 0 ? new Map() : await this.#winners(job);
-    this.#feed({
-      type: "tasks-recorded",
-      job,
-      accepted,
-      ignored: ignored.map((key) => ({ ...key, ...winnerOf(winners, key) })),
-    });
-  }
-
-  async #winners(job: JobId): Promise<Map<string, TaskRecord>> {
-    const { tasks } = await this.#parts.catalog.query({ type: "job", id: job });
-    return new Map(
-      tasks.map((task) => [
-        refName(task),
-        checked(
-          taskRecordSchema,
-          {
-            phase: task.stage,
-            task: task.task,
-            attempt: task.attempt,
-            node: task.node,
-            result: task.output,
-          },
-          "task record",
-        ),
-      ]),
-    );
-  }
-
-  async #recordLost(job: JobId, tasks: readonly AttemptKey[]): Promise<void> {
-    await this.#parts.catalog.propose({
-      type: "job-tasks-lost",
-      job,
-      tasks: tasks.map(({ phase, task, attempt }) => ({ stage: phase, task, attempt })),
-    });
+    this.#feed({ type: "tasks-recorded", job, ...(await this.#ledger.record(job, tasks)) });
   }
 
   async #endJob(effect: Extract<SchedulerEffect, { type: "end-job" }>): Promise<void> {
     const { job, state, error, outputs, stats } = effect;
     const running = this.#running.get(job);
     if (running === undefined) return;
-    const { catalog, log, tell } = this.#parts;
-    const ended = {
-      type: "job-end" as const,
-      job,
+    const ended = await this.#ledger.end(job, {
       state,
       ...(error && { error: { code: error.code, message: faultText(error) } }),
       files: state === "done" ? filesOf(running.plan, outputs) : [],
       stats: numbersOf(stats, running.plan),
-    };
-    try {
-      await catalog.propose(ended);
-    } catch (refused) {
-      // Somebody took an output name meanwhile, or the job has ended: it must not stay running for ever.
-      log.error({ job, error: errorNote(refused) }, "the end of the job was refused");
-      const note = errorNote(refused);
-      await catalog.propose({ ...ended, state: "failed", error: note, files: [] }).catch(() => {});
-    }
+    });
     this.#running.delete(job);
     this.#wake(job);
     const { name } = running.record;
-    tell(`job-${state}`, job, `${name}: ${error === undefined ? state : faultText(error)}`);
+    this.#parts.tell(`job-${ended.state}`, job, `${name}: ${ended.error?.message ?? ended.state}`);
   }
-}
 
-const keyOf = ({ phase, task, attempt }: AttemptKey): AttemptKey => ({ phase, task, attempt });
-const keyName = ({ phase, task }: AttemptKey): string => `${phase}/${task}`;
-const refName = (ref: { readonly stage: string; readonly task: number }): string =>
-  `${ref.stage}/${ref.task}`;
-
-function winnerOf(
-  winners: ReadonlyMap<string, TaskRecord>,
-  key: AttemptKey,
-): { readonly winner?: TaskRecord } {
-  const winner = winners.get(keyName(key));
-  return winner === undefined ? {} : { winner };
+  #enter(job: JobId, work: Promise<void>): void {
+    work.catch((error: unknown) =>
+      this.#parts.log.error({ job, error: errorNote(error) }, "the ledger refused"),
+    );
+  }
 }
 
 const faultText = (error: {

@@ -75,7 +75,7 @@ export class TaskLogs {
 function cut(entry: Entry): void {
   if (entry.text.length <= TAIL) return;
   entry.truncated = true;
-  entry.text = entry.text.slice(-TAIL);
+  entry.text = entry.text.slice(entry.text.length - TAIL);
 }
 
 const nameOf = (job: JobId, key: AttemptKey): string => `${job}/${taskName(key)}/${key.attempt}`;
