@@ -79,11 +79,12 @@ export class JobHosts {
     return { host, bundle: BUNDLE };
   }
 
-  /** The task is over; the host waits for the job's next one. */
+  /** The task is over; the host waits for the job's next one, unless somebody waits for the slot. */
   async release({ host }: JobHost): Promise<void> {
     const job = this.#leased.get(host);
     this.#leased.delete(host);
-    if (job === undefined || !host.alive || this.#ended.has(job)) return host.close();
+    const useless = job === undefined || !host.alive || this.#ended.has(job);
+    if (useless || this.#pool.wanted) return host.close();
     this.#idle.set(job, [...(this.#idle.get(job) ?? []), host]);
   }
 
