@@ -28,6 +28,8 @@ export class JobHosts {
   readonly #idle = new Map<JobId, TaskHost[]>();
   readonly #leased = new Map<TaskHost, JobId>();
   readonly #ended = new Set<JobId>();
+  /** Tasks that found all slots taken, and wait for one. */
+  #queued = 0;
   readonly #described = new Map<BlockId, Promise<JobDescription>>();
 
   /** @param spare makes the pool for descriptions while all slots work */
@@ -67,8 +69,7 @@ export class JobHosts {
       this.#leased.set(known, job);
       return { host: known, bundle: BUNDLE };
     }
-    if (this.#pool.busy >= this.#slots) await this.#makeRoom();
-    const host = await this.#pool.lease();
+    const host = await this.#take();
     this.#leased.set(host, job);
     try {
       await writeFile(join(host.paths.in, BUNDLE), await this.#getBundle(bundle));
@@ -84,7 +85,7 @@ export class JobHosts {
     const job = this.#leased.get(host);
     this.#leased.delete(host);
     const useless = job === undefined || !host.alive || this.#ended.has(job);
-    if (useless || this.#pool.wanted) return host.close();
+    if (useless || this.#queued > 0) return host.close();
     this.#idle.set(job, [...(this.#idle.get(job) ?? []), host]);
   }
 
@@ -135,6 +136,17 @@ export class JobHosts {
     if (host?.alive !== false) return host;
     void host.close();
     return undefined;
+  }
+
+  async #take(): Promise<TaskHost> {
+    if (this.#pool.busy < this.#slots) return this.#pool.lease();
+    this.#queued++;
+    try {
+      await this.#makeRoom();
+      return await this.#pool.lease();
+    } finally {
+      this.#queued--;
+    }
   }
 
   /** The job that has waited longest gives one idle host up. */

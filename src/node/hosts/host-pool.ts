@@ -63,11 +63,6 @@ export class HostPool {
     return this.taken;
   }
 
-  /** Whether somebody waits for a slot. */
-  get wanted(): boolean {
-    return this.waiting.length > 0;
-  }
-
   /** A job is coming: starts processes for the free slots. */
   wake(): void {
     this.fill(this.options.slots - this.taken);
