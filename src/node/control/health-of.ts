@@ -12,10 +12,14 @@ export interface Counted {
   readonly settled: boolean;
 }
 
-/** @param vitals of the live nodes, by id */
+/**
+ * @param vitals of the live nodes, by id
+ * @param files the version of the files up to which they must have counted to be settled
+ */
 export function countedHealth(
   view: ClusterView,
   vitals: Readonly<Record<string, Vitals>>,
+  files = 0,
 ): Counted {
   const live = view.members.members.filter((member) => member.state !== "down");
   const known = live.map((member) => vitals[member.id]);
@@ -28,7 +32,10 @@ export function countedHealth(
     missing: sum((told) => told.copies.none),
   };
   const health = healthOf(counts);
-  const settled = known.every((told) => told?.settled === true && told.epoch >= view.members.epoch);
+  const { epoch } = view.members;
+  const settled = known.every(
+    (told) => told?.settled === true && told.epoch >= epoch && told.filesVersion >= files,
+  );
   const counted = { blocks: counts.total, lacking: counts.healing + counts.missing, settled };
   if (health.state !== "healthy" || settled) return { health, ...counted };
   const text = "Counting copies after a change";

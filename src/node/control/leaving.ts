@@ -15,6 +15,10 @@ const DEADLINE: Millis = 5000;
 const LOOK: Millis = 200;
 /** How long one step waits for progress. */
 const STEP: Millis = 1000;
+/** A leader that is busy, or just away, is asked again for this long. */
+const PATIENCE: Millis = 30_000;
+const PASSING: ReadonlySet<string> = new Set(["deadline", "peer-unreachable", "no-leader"]);
+const LEFT: LeaveProgress = { state: "left", blocksLeft: 0 };
 
 export interface LeavingParts {
   readonly self: NodeId;
@@ -29,49 +33,84 @@ export interface LeavingParts {
 export class Leaving {
   readonly #parts: LeavingParts;
   #left = false;
+  /** As last counted. */
+  #blocksLeft = 1;
+  /** The files that were there when this node began to leave: later ones get no copy here. */
+  #files: number | undefined;
+  /** Since when nobody answered. */
+  #silentSince: Millis | undefined;
 
   constructor(parts: LeavingParts) {
     this.#parts = parts;
   }
 
-  /** @throws RingfoldError `last-voter` on the node that holds the catalog, `no-nodes` when nobody could take the data */
+  /**
+   * Does what can be done in about a second; to be called until it answers `left`.
+   * @throws RingfoldError `last-voter` on the node that holds the catalog, `no-leader` …
+   */
   async step(): Promise<LeaveProgress> {
+    if (this.#left) return LEFT;
+    try {
+      return await this.#step();
+    } catch (error) {
+      const code = error instanceof RingfoldError ? error.code : undefined;
+      // The answer to `left` was lost: the leader does not know this node any more.
+      if (code === "not-a-member" && this.#files !== undefined) return this.#hasLeft();
+      if (code === undefined || !PASSING.has(code) || this.#isPatienceOver()) throw error;
+      return { state: "leaving", blocksLeft: this.#blocksLeft };
+    }
+  }
+
+  async #step(): Promise<LeaveProgress> {
     const { self, view, transport } = this.#parts;
-    if (this.#left) return { state: "left", blocksLeft: 0 };
-    const current = view.current;
-    const leader = this.#parts.leader();
-    if (current === undefined || leader === undefined) {
-      throw new RingfoldError("no-leader", "no leader is known that could be told");
-    }
-    if (current.leader === self) {
-      throw new RingfoldError(
-        "last-voter",
-        "this node holds the cluster's catalog and cannot leave",
-      );
-    }
+    const leader = this.#leader();
     if (view.member(self)?.state === "up") {
       await transport.request(leader, "leaving", undefined, { deadline: DEADLINE });
     }
     const end = performance.now() + STEP;
-    let blocksLeft = await this.#blocksLeft();
-    while (blocksLeft > 0 && performance.now() < end) {
+    do {
+      this.#blocksLeft = await this.#count();
+      this.#silentSince = undefined;
+      if (this.#blocksLeft === 0) {
+        // Waits for what still runs here, too: that may take longer than the deadline.
+        await transport.request(leader, "left", undefined, { deadline: DEADLINE });
+        return this.#hasLeft();
+      }
       await new Promise((resolve) => setTimeout(resolve, LOOK));
-      blocksLeft = await this.#blocksLeft();
+    } while (performance.now() < end);
+    return { state: "leaving", blocksLeft: this.#blocksLeft };
+  }
+
+  #leader(): PeerAddress {
+    const { self, view } = this.#parts;
+    const leader = this.#parts.leader();
+    if (view.current === undefined || leader === undefined) {
+      throw new RingfoldError("no-leader", "no leader is known that could be told");
     }
-    if (blocksLeft > 0) return { state: "leaving", blocksLeft };
-    await transport.request(leader, "left", undefined, { deadline: DEADLINE });
-    this.#left = true;
-    // The answer goes out first.
-    setTimeout(this.#parts.gone, LOOK).unref();
-    return { state: "left", blocksLeft: 0 };
+    if (view.current.leader !== self) return leader;
+    throw new RingfoldError("last-voter", "this node holds the cluster's catalog and cannot leave");
   }
 
   /** 0 only when everybody has counted since this node began to leave, and nobody lacks a copy. */
-  async #blocksLeft(): Promise<number> {
+  async #count(): Promise<number> {
     const { self, view, asks } = this.#parts;
-    const current = view.current;
-    if (current === undefined || view.member(self)?.state !== "leaving") return 1;
-    const { lacking, settled } = countedHealth(current, await asks.vitals());
+    const { current } = view;
+    if (current === undefined || view.member(self)?.state !== "leaving") return this.#blocksLeft;
+    this.#files ??= current.filesVersion;
+    const { lacking, settled } = countedHealth(current, await asks.vitals(), this.#files);
     return settled ? lacking : Math.max(1, lacking);
+  }
+
+  #isPatienceOver(): boolean {
+    const now = performance.now();
+    this.#silentSince ??= now;
+    return now - this.#silentSince > PATIENCE;
+  }
+
+  #hasLeft(): LeaveProgress {
+    this.#left = true;
+    // The answer goes out first.
+    setTimeout(this.#parts.gone, LOOK).unref();
+    return LEFT;
   }
 }
