@@ -56,7 +56,7 @@ export async function runExample(
 
 export async function followJob(client: Cluster, id: string, moment?: Moment): Promise<JobDone> {
   let acted: number | undefined;
-  let doing: void | Promise<void> = undefined;
+  let doing: Promise<void> | undefined;
   let last: JobView | undefined;
   const end = performance.now() + PATIENCE;
   for await (const view of client.watch(id)) {
@@ -65,7 +65,9 @@ export async function followJob(client: Cluster, id: string, moment?: Moment): P
     if (view.state !== "running" || performance.now() > end) break;
     if (moment === undefined || acted !== undefined || share < moment.share) continue;
     acted = share;
-    doing = moment.act(view);
+    doing = (async () => moment.act(view))();
+    // It is awaited when the job is over.
+    doing.catch(() => {});
   }
   await doing;
   if (last?.state !== "done") throw new Error(await storyOf(client, id));
