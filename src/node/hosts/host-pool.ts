@@ -13,7 +13,6 @@ import { HOST_LIMITS, type HostLimits } from "./host-limits.ts";
 import { makeScratch } from "./host-process.ts";
 import { hostProgram } from "./host-program.ts";
 import { TaskHost } from "./task-host.ts";
-import { WARM } from "./warm-up.ts";
 
 export interface PoolOptions {
   /** Hosts that may be leased at a time. */
@@ -113,7 +112,7 @@ export class HostPool {
   }
 
   private async takeFresh(): Promise<TaskHost> {
-    const next = this.fresh.shift() ?? this.start([]);
+    const next = this.fresh.shift() ?? this.start();
     // A job has arrived: the other slots will be wanted too. The next job's wait until the slots are free again.
     clearTimeout(this.idle);
     this.fill(this.options.slots - this.taken);
@@ -121,24 +120,24 @@ export class HostPool {
     await host.ready;
     if (host.alive) return host;
     await host.close();
-    const again = await this.start([]);
+    const again = await this.start();
     await again.ready;
     return again;
   }
 
   private fill(count: number): void {
     while (!this.closed && this.fresh.length < count) {
-      const host = this.start([WARM]);
+      const host = this.start();
       host.catch(() => undefined);
       this.fresh.push(host);
     }
   }
 
-  private async start(flags: readonly string[]): Promise<TaskHost> {
+  private async start(): Promise<TaskHost> {
     const root = join(this.options.scratchRoot, `${this.started++}`);
     const program = await this.program;
     const paths = await makeScratch(root);
-    const host: TaskHost = new TaskHost(program, paths, this.limits, flags, () => {
+    const host: TaskHost = new TaskHost(program, paths, this.limits, () => {
       this.made.delete(host);
       if (this.leased.delete(host)) this.release();
     });

@@ -28,15 +28,9 @@ export async function makeScratch(root: string): Promise<HostPaths> {
 const MiB = 1 << 20;
 
 /**
- * @param flags arguments of the program
  * @param memory limit of resident memory in bytes; the JavaScript heap gets three quarters of it
  */
-export function startChild(
-  program: string,
-  paths: HostPaths,
-  memory: number,
-  flags: readonly string[],
-): HostChild {
+export function startChild(program: string, paths: HostPaths, memory: number): HostChild {
   const node = [
     process.execPath,
     `--max-old-space-size=${Math.max(32, Math.floor((memory * 0.75) / MiB))}`,
@@ -48,7 +42,6 @@ export function startChild(
     `--allow-fs-read=${paths.out}`,
     `--allow-fs-write=${paths.out}`,
     program,
-    ...flags,
   ];
   const [command, ...args] = [...deathSignal(), ...node] as [string, ...string[]];
   const child = spawn(command, args, { cwd: paths.root, env: {}, stdio: ["pipe", "pipe", "pipe"] });

@@ -27,7 +27,6 @@ import type {
   TaskJob,
   TaskOrder,
 } from "./task-order.ts";
-import { WARM, warmUp } from "./warm-up.ts";
 
 const PROGRESS_MS = 100;
 /** A log line longer than this is cut. */
@@ -37,7 +36,9 @@ const LOG_TASK = 1_000_000;
 const LOG_ENDS = "[this task printed more than 1 MB; the rest is left out]";
 
 const scratch = process.cwd();
-const exit = process.exit.bind(process);
+/** What `process.exit` calls; the guard takes both away from job code. */
+const { reallyExit } = process as unknown as { readonly reallyExit: (code: number) => never };
+const exit = reallyExit.bind(process);
 const { now } = Date;
 let bundle: { readonly url: string; readonly path: string; readonly plan: JobPlan } | undefined;
 let lastProgress = 0;
@@ -226,7 +227,6 @@ function placeOf(error: RingfoldError): string {
 }
 
 async function serve(): Promise<void> {
-  if (process.argv.includes(WARM)) warmUp(`${scratch}/out`);
   closeGlobals((text) => events.log(text), format);
   tellParent({ type: "ready" });
   for (let order = nextOrder(); order !== undefined; order = nextOrder()) {

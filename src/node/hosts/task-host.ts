@@ -58,16 +58,9 @@ export class TaskHost {
   private becomeReady: () => void = () => undefined;
 
   /**
-   * @param flags arguments of the host's program
    * @param released called once, when the host is closed
    */
-  constructor(
-    program: string,
-    paths: HostPaths,
-    limits: HostLimits,
-    flags: readonly string[],
-    released: () => void,
-  ) {
+  constructor(program: string, paths: HostPaths, limits: HostLimits, released: () => void) {
     this.paths = paths;
     this.limits = limits;
     this.released = released;
@@ -75,7 +68,7 @@ export class TaskHost {
     this.ready = new Promise((resolve) => {
       this.becomeReady = resolve;
     });
-    this.child = startChild(program, paths, limits.memory, flags);
+    this.child = startChild(program, paths, limits.memory);
     this.listen();
   }
 
