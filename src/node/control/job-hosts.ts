@@ -4,13 +4,17 @@
  */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { BlockId, JobId } from "../../base/ids.ts";
+import type { BlockId, Bytes, JobId, Millis } from "../../base/ids.ts";
 import { describeJob } from "../hosts/describe-job.ts";
 import type { HostPool } from "../hosts/host-pool.ts";
 import type { TaskHost } from "../hosts/task-host.ts";
 import type { JobDescription } from "../hosts/task-order.ts";
 
 const BUNDLE = "job.mjs";
+/** Below this a task takes less time than a fresh host needs to get up to speed … */
+const SMALL_TASK: Bytes = 1024 * 1024;
+/** … so it waits so long for one that is. */
+const PATIENCE: Millis = 100;
 /** Descriptions that are remembered, by bundle. */
 const DESCRIBED = 100;
 
@@ -28,6 +32,8 @@ export class JobHosts {
   readonly #idle = new Map<JobId, TaskHost[]>();
   readonly #leased = new Map<TaskHost, JobId>();
   readonly #ended = new Set<JobId>();
+  /** Small tasks that wait for a host of their job. */
+  readonly #waiting = new Map<JobId, ((host: TaskHost | undefined) => void)[]>();
   /** Tasks that found all slots taken, and wait for one. */
   #queued = 0;
   readonly #described = new Map<BlockId, Promise<JobDescription>>();
@@ -61,10 +67,15 @@ export class JobHosts {
     this.#pool.wake();
   }
 
-  /** @throws RingfoldError `cancelled` when the node is closing, `disk-failed`, `block-missing` */
-  async lease(job: JobId, bundle: BlockId): Promise<JobHost> {
+  /**
+   * A host for one task. A small task waits a moment for a host that serves its job already: a fresh one takes longer to
+   * get up to speed than the task takes.
+   * @param bytes of the task's input
+   * @throws RingfoldError `cancelled` when the node is closing, `disk-failed`, `block-missing`
+   */
+  async lease(job: JobId, bundle: BlockId, bytes: Bytes): Promise<JobHost> {
     this.#ended.delete(job);
-    const known = this.#takeIdle(job);
+    const known = this.#takeIdle(job) ?? (await this.#soonFree(job, bytes));
     if (known !== undefined) {
       this.#leased.set(known, job);
       return { host: known, bundle: BUNDLE };
@@ -86,6 +97,8 @@ export class JobHosts {
     this.#leased.delete(host);
     const useless = job === undefined || !host.alive || this.#ended.has(job);
     if (useless || this.#queued > 0) return host.close();
+    const waiting = this.#waiting.get(job)?.shift();
+    if (waiting !== undefined) return waiting(host);
     this.#idle.set(job, [...(this.#idle.get(job) ?? []), host]);
   }
 
@@ -95,6 +108,7 @@ export class JobHosts {
       if (this.#ended.size <= DESCRIBED) break;
       this.#ended.delete(old);
     }
+    for (const waiting of this.#waiting.get(job)?.splice(0) ?? []) waiting(undefined);
     const idle = this.#idle.get(job) ?? [];
     this.#idle.delete(job);
     await Promise.all(idle.map((host) => host.close()));
@@ -127,6 +141,23 @@ export class JobHosts {
     } finally {
       await spare.close();
     }
+  }
+
+  async #soonFree(job: JobId, bytes: Bytes): Promise<TaskHost | undefined> {
+    if (bytes > SMALL_TASK || !Array.from(this.#leased.values()).includes(job)) return undefined;
+    const waiting = this.#waiting.get(job) ?? [];
+    this.#waiting.set(job, waiting);
+    return new Promise((resolve) => {
+      const answer = (host: TaskHost | undefined): void => {
+        clearTimeout(timer);
+        const place = waiting.indexOf(answer);
+        if (place >= 0) waiting.splice(place, 1);
+        if (waiting.length === 0) this.#waiting.delete(job);
+        resolve(host);
+      };
+      const timer = setTimeout(() => answer(undefined), PATIENCE);
+      waiting.push(answer);
+    });
   }
 
   #takeIdle(job: JobId): TaskHost | undefined {

@@ -6,7 +6,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { errorNote, RingfoldError } from "../../base/errors.ts";
-import type { JobId, Millis } from "../../base/ids.ts";
+import type { Bytes, JobId, Millis } from "../../base/ids.ts";
 import { blockId } from "../../base/ids.ts";
 import type { JobAttempt, TaskFailure, TaskResult, WorkOrder } from "../../jobs/task.ts";
 import type { TaskReport } from "../../wire/control.ts";
@@ -183,7 +183,7 @@ export class TaskRunner {
     order: WorkOrder,
     info: JobInfo,
   ): Promise<Omit<TaskResult, "ms">> {
-    const leased = await this.#parts.hosts.lease(order.job, info.bundle);
+    const leased = await this.#parts.hosts.lease(order.job, info.bundle, inputBytes(order));
     const { host, bundle } = leased;
     try {
       running.abort.signal.throwIfAborted();
@@ -365,6 +365,11 @@ export class TaskRunner {
     this.#parts.log.warn({ what, error: errorNote(error) }, "task runner");
   }
 }
+
+const inputBytes = (order: WorkOrder): Bytes =>
+  order.phase === "map"
+    ? order.spec.bytes
+    : order.segments.reduce((sum, segment) => sum + segment.length, 0);
 
 const nameOf = (key: JobAttempt): string => `${key.job}/${key.phase}-${key.task}/${key.attempt}`;
 

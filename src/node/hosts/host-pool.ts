@@ -20,7 +20,7 @@ export interface PoolOptions {
   /** Folder of the hosts' scratch folders, absolute; its old ones are removed. */
   readonly scratchRoot: string;
   readonly limits?: Partial<HostLimits>;
-  /** Processes kept ready between jobs; default: one for each slot. */
+  /** Processes started ahead of a job that is near; default 1. */
   readonly warm?: number;
   /** How long they are kept without work; default 60 s. */
   readonly linger?: Millis;
@@ -62,9 +62,13 @@ export class HostPool {
     return this.taken;
   }
 
-  /** A job is coming: starts processes for the free slots. */
+  private get warm(): number {
+    return this.options.warm ?? 1;
+  }
+
+  /** A job is coming. */
   wake(): void {
-    this.fill(this.options.slots - this.taken);
+    this.fill(Math.min(this.warm, this.options.slots - this.taken));
     if (this.taken === 0) this.endLater();
   }
 
@@ -113,9 +117,7 @@ export class HostPool {
 
   private async takeFresh(): Promise<TaskHost> {
     const next = this.fresh.shift() ?? this.start();
-    // A job has arrived: the other slots will be wanted too. The next job's wait until the slots are free again.
     clearTimeout(this.idle);
-    this.fill(this.options.slots - this.taken);
     const host = await next;
     await host.ready;
     if (host.alive) return host;
@@ -150,7 +152,7 @@ export class HostPool {
     const wake = this.waiting.shift();
     if (wake !== undefined) wake(false);
     else if (--this.taken === 0 && !this.closed) {
-      this.fill(this.options.warm ?? this.options.slots);
+      this.fill(this.warm);
       this.endLater();
     }
   }
