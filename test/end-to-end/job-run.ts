@@ -26,23 +26,30 @@ export interface JobDone {
 
 const bundles = new Map<string, Promise<Uint8Array>>();
 
-/** The bytes of an example's bundle. */
-export function exampleBundle(example: string): Promise<Uint8Array> {
-  const known = bundles.get(example);
+/** The bytes of a job's bundle. */
+function bundleOf(path: string): Promise<Uint8Array> {
+  const known = bundles.get(path);
   if (known !== undefined) return known;
-  const made = bundleJob(join(ROOT, "examples", example)).then(({ bytes }) => bytes);
-  bundles.set(example, made);
+  const made = bundleJob(path).then(({ bytes }) => bytes);
+  bundles.set(path, made);
   return made;
 }
 
-export async function submitExample(
+/** @param path of the job file, absolute */
+async function submit(client: Cluster, path: string, options: SubmitOptions): Promise<string> {
+  const bundle = await client.putBundle(await bundleOf(path));
+  return (await client.submit(bundle, options)).id;
+}
+
+export const submitExample = (
   client: Cluster,
   example: string,
   options: SubmitOptions,
-): Promise<string> {
-  const bundle = await client.putBundle(await exampleBundle(example));
-  return (await client.submit(bundle, options)).id;
-}
+): Promise<string> => submit(client, join(ROOT, "examples", example), options);
+
+/** A job that runs until it is cancelled, in most of its nodes' time. */
+export const submitLong = (client: Cluster): Promise<string> =>
+  submit(client, join(import.meta.dirname, "long-job.ts"), { inputs: [] });
 
 /** Submits an example's job and follows it to its end. @throws when it does not end well */
 export async function runExample(
