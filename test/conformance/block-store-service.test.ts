@@ -4,7 +4,7 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { present } from "../../src/base/errors.ts";
 import { blockIdOf } from "../../src/base/hash.ts";
 import { type BlockId, blockId, jobId } from "../../src/base/ids.ts";
@@ -232,6 +232,19 @@ describe("a put with trouble", () => {
     fault("c").mode = "silent";
     const stat = await put(cluster.node("a"), "x", text(4000), { replicas: "2" });
     for (const id of await blocksOf(cluster.node("a"), stat.manifest)) {
+      expect(await cluster.holders(id)).toBe("ab");
+    }
+  });
+
+  it("does not wait on for a silent peer that the cluster takes for dead (P3)", async () => {
+    await cluster.stop();
+    await start(3, { stall: 3_600_000, firstByte: 3_600_000 });
+    fault("c").mode = "silent";
+    const putting = put(cluster.node("a"), "x", text(4000), { replicas: "2" });
+    const asked = (): void => expect(net.requests).toContain("c put-block");
+    await vi.waitFor(asked);
+    await cluster.setState(cluster.node("c"), "down");
+    for (const id of await blocksOf(cluster.node("a"), (await putting).manifest)) {
       expect(await cluster.holders(id)).toBe("ab");
     }
   });

@@ -6,6 +6,7 @@
  * P1: every call ends: an answer within `firstByte` of a read and progress within `stall`, or an error. By the timer and
  *     the transport's T3.
  * P2: bytes of a block are hashed before they are handed on (D2). Tested.
+ * P3: what is under way with a node fails as soon as the cluster takes the node for dead. Tested.
  */
 import { RingfoldError } from "../../base/errors.ts";
 import { blockIdOf } from "../../base/hash.ts";
@@ -65,6 +66,8 @@ export class Peers {
   readonly #onEvent: (event: DataEvent) => void;
   readonly #avoided = new Map<NodeId, Millis>();
   readonly #streams = new Map<NodeId, ByteBudget>();
+  /** What is under way with each node. */
+  readonly #open = new Map<NodeId, Set<AbortController>>();
   #view: DataView = { members: EMPTY_LIST, table: EMPTY_TABLE };
 
   constructor(options: PeersOptions) {
@@ -81,9 +84,16 @@ export class Peers {
     for (const member of view.members.members) {
       const known = memberById(members, member.id);
       if (known?.incarnation !== member.incarnation) this.#avoided.delete(member.id);
+      if (member.state === "down" && known?.state !== "down") this.#giveUp(member.id);
     }
     this.#view = view;
     this.#transport.recheck();
+  }
+
+  /** Nobody waits on for a node that the cluster takes for dead. */
+  #giveUp(node: NodeId): void {
+    const why = new RingfoldError("peer-unreachable", `node ${node} is down`);
+    for (const exchange of this.#open.get(node) ?? []) exchange.abort(why);
   }
 
   /** Whether the transport may talk with the node. */
@@ -204,8 +214,9 @@ export class Peers {
       throw new RingfoldError("peer-unreachable", `node ${node} is not on the member list`);
     }
     const giveBack = await this.#slots(node).take(1);
-    const late = new AbortController();
-    const timer = firstByte === undefined ? undefined : setTimeout(() => late.abort(), firstByte);
+    const late = this.#begin(node);
+    const timer =
+      firstByte === undefined ? undefined : setTimeout(() => late.abort(tooLate(node)), firstByte);
     const either = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]);
     try {
       const to = { node, address: member.addresses.bulk };
@@ -215,13 +226,22 @@ export class Peers {
       });
       return await whole(stream, (open) => use(open, () => clearTimeout(timer)));
     } catch (error) {
-      const told = late.signal.aborted && signal?.aborted !== true ? tooLate(node) : error;
+      const told: unknown =
+        late.signal.aborted && signal?.aborted !== true ? late.signal.reason : error;
       if (signal?.aborted !== true) this.#blame(node, told);
       throw told;
     } finally {
       clearTimeout(timer);
+      this.#open.get(node)?.delete(late);
       giveBack();
     }
+  }
+
+  #begin(node: NodeId): AbortController {
+    const exchange = new AbortController();
+    const open = this.#open.get(node) ?? new Set();
+    this.#open.set(node, open.add(exchange));
+    return exchange;
   }
 
   #slots(node: NodeId): ByteBudget {
