@@ -4,10 +4,10 @@ import { afterEach, describe, expect, it } from "vitest";
 import { RingfoldError } from "../../src/base/errors.ts";
 import { sha256Hex } from "../../src/base/hash.ts";
 import { seededRandom } from "../../src/base/random.ts";
-import { encode } from "../../src/wire/cbor.ts";
-import { encodeFrame, FRAME, frameHeader } from "../../src/wire/frames.ts";
 import { newIdentity } from "../../src/node/identity/identity.ts";
 import type { BulkBytes, BulkStream } from "../../src/node/transport/transport.ts";
+import { encode } from "../../src/wire/cbor.ts";
+import { encodeFrame, FRAME, frameHeader } from "../../src/wire/frames.ts";
 import { bulk, closeAll, helloFrame, intruder, untilClosed } from "./transport-fixture.ts";
 
 afterEach(closeAll);
