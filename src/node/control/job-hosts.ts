@@ -13,8 +13,8 @@ import type { JobDescription } from "../hosts/task-order.ts";
 const BUNDLE = "job.mjs";
 /** Below this a task takes less time than a fresh host needs to get up to speed … */
 const SMALL_TASK: Bytes = 1024 * 1024;
-/** … so it waits so long for one that is. */
-const PATIENCE: Millis = 100;
+/** … so it waits so long for one that is: once for each slot, where the tasks turn out to be slow ones. */
+const PATIENCE: Millis = 250;
 /** Descriptions that are remembered, by bundle. */
 const DESCRIBED = 100;
 
@@ -31,6 +31,8 @@ export class JobHosts {
   readonly #getBundle: (id: BlockId) => Promise<Uint8Array>;
   readonly #idle = new Map<JobId, TaskHost[]>();
   readonly #leased = new Map<TaskHost, JobId>();
+  /** Jobs for which a host is on its way. */
+  readonly #starting: JobId[] = [];
   readonly #ended = new Set<JobId>();
   /** Small tasks that wait for a host of their job. */
   readonly #waiting = new Map<JobId, ((host: TaskHost | undefined) => void)[]>();
@@ -75,12 +77,14 @@ export class JobHosts {
    */
   async lease(job: JobId, bundle: BlockId, bytes: Bytes): Promise<JobHost> {
     this.#ended.delete(job);
-    const known = this.#takeIdle(job) ?? (await this.#soonFree(job, bytes));
+    // Decided before anything is waited for: orders come in twos.
+    const waits = bytes <= SMALL_TASK && this.#serves(job);
+    const known = this.#takeIdle(job) ?? (waits ? await this.#soonFree(job) : undefined);
     if (known !== undefined) {
       this.#leased.set(known, job);
       return { host: known, bundle: BUNDLE };
     }
-    const host = await this.#take();
+    const host = await this.#fresh(job);
     this.#leased.set(host, job);
     try {
       await writeFile(join(host.paths.in, BUNDLE), await this.#getBundle(bundle));
@@ -143,8 +147,20 @@ export class JobHosts {
     }
   }
 
-  async #soonFree(job: JobId, bytes: Bytes): Promise<TaskHost | undefined> {
-    if (bytes > SMALL_TASK || !Array.from(this.#leased.values()).includes(job)) return undefined;
+  async #fresh(job: JobId): Promise<TaskHost> {
+    this.#starting.push(job);
+    try {
+      return await this.#take();
+    } finally {
+      this.#starting.splice(this.#starting.indexOf(job), 1);
+    }
+  }
+
+  #serves(job: JobId): boolean {
+    return this.#starting.includes(job) || Array.from(this.#leased.values()).includes(job);
+  }
+
+  #soonFree(job: JobId): Promise<TaskHost | undefined> {
     const waiting = this.#waiting.get(job) ?? [];
     this.#waiting.set(job, waiting);
     return new Promise((resolve) => {
