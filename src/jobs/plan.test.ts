@@ -53,6 +53,35 @@ describe("splits", () => {
     expect(plan.maps.map((map) => map.bytes)).toEqual([4 * MIB, MIB, 10]);
   });
 
+  test("much data makes larger tasks, of blocks that are at home on one node", () => {
+    const { name, manifestBlocks } = file(
+      "a",
+      Array.from({ length: 64 }, () => 4 * MIB),
+    );
+    const homes = manifestBlocks.map((block, i) => ({ ...block, home: `n${i % 3}` }));
+    const plan = planned([{ name, manifestBlocks: homes }], { slots: 2 });
+    expect(plan.maps.length).toBeLessThan(20);
+    for (const { bytes } of plan.maps) expect(bytes).toBeLessThanOrEqual(16 * MIB);
+    for (const pieces of piecesOf(plan)) {
+      const at = pieces.map((piece) => Number(piece.slice("a:".length)));
+      expect(new Set(at.map((index) => index % 3)).size).toBe(1);
+      expect(at).toEqual(at.toSorted((x, y) => x - y));
+    }
+    expect(piecesOf(plan).flat()).toHaveLength(64);
+  });
+
+  test("a cluster with slots for every block, and a map-only job, keep a task for each", () => {
+    const files = [
+      file(
+        "a",
+        Array.from({ length: 64 }, () => 4 * MIB),
+      ),
+    ];
+    expect(planned(files, { slots: 64 }).maps).toHaveLength(64);
+    expect(planned(files, { slots: 2, hasReduce: false }).maps).toHaveLength(64);
+    expect(planned(files).maps).toHaveLength(64);
+  });
+
   test("thousands of small files share tasks, enough of them to keep a cluster busy", () => {
     const files = Array.from({ length: 2000 }, (_, i) => file(`f${i}`, [5 * KIB]));
     const { maps } = planned(files);

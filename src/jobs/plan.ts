@@ -23,6 +23,8 @@ export interface SourceBlock {
    * file cut by bytes.
    */
   readonly continues?: boolean;
+  /** Where its first copy is, in any words: blocks of one home may share a task. */
+  readonly home?: string;
 }
 
 export interface SourceFile {
@@ -107,6 +109,8 @@ export interface PlanRequest {
   readonly name: string;
   readonly stage: string;
   readonly source: JobSource;
+  /** Tasks that the cluster runs at once; left out: each block is a task. */
+  readonly slots?: number;
   /** How many reduce tasks; left out: chosen from the size of the input. */
   readonly reducers?: number;
   /** False for a map-only stage. A stage that ends with `combine` has a shuffle too. */
@@ -133,6 +137,10 @@ const GROUP_BYTES: Bytes = 4 * MIB;
 const GROUPS = 32;
 /** A grouped task stages this many files at most. */
 const GROUP_PIECES = 512;
+/** A shuffled job over much data puts blocks together to have this many map tasks a slot … */
+const TASKS_PER_SLOT = 8;
+/** … of at most so many bytes: what a lost task costs is bounded. */
+const LARGE_TASK: Bytes = 16 * MIB;
 const BYTES_PER_REDUCER: Bytes = 64 * MIB;
 const DEFAULT_MAX_REDUCERS = 64;
 /** A reduce order lists every map task: bounds the size of one order. */
@@ -146,7 +154,7 @@ export const MAX_MAPS = 100_000;
  */
 export function planJob(request: PlanRequest): JobPlan {
   const limits = checkedLimits({ ...DEFAULT_LIMITS, ...request.limits });
-  const maps = mapTasks(request.source);
+  const maps = mapTasks(request);
   if (maps.length > MAX_MAPS) {
     throw new RingfoldError(
       "too-large",
@@ -193,11 +201,14 @@ function reducers(wanted: number | undefined, bytes: Bytes): number {
 /**
  * Never empty: an input without a byte still has one task, so that the job has its (empty) output.
  */
-function mapTasks(source: JobSource): readonly MapTaskSpec[] {
+function mapTasks({ source, slots, hasReduce }: PlanRequest): readonly MapTaskSpec[] {
   if (source.kind === "range") return rangeTasks(source.count);
   const split = source.split ?? "block";
+  const total = source.files.reduce((sum, file) => sum + sizeOf(piecesOf(file)), 0);
+  // The parts of a map-only job are its tasks' outputs: they stay in the order of the input.
+  const share = hasReduce && slots !== undefined ? total / (slots * TASKS_PER_SLOT) : 0;
   const items = source.files.flatMap((file) =>
-    split === "file" ? [piecesOf(file)] : blocksAlone(file).map((piece) => [piece]),
+    split === "file" ? [piecesOf(file)] : together(file, Math.min(share, LARGE_TASK)),
   );
   const specs = grouped(items.filter((pieces) => pieces.length > 0));
   return specs.length > 0 ? specs : [spec([])];
@@ -234,6 +245,27 @@ function blocksAlone(file: SourceFile): InputPiece[] {
     );
   }
   return piecesOf(file);
+}
+
+/**
+ * Blocks of one home that make a task of about `limit` bytes. A task costs the same to start,
+ * to sort and to hand over whatever its size, and one with more text meets fewer new words.
+ */
+function together(file: SourceFile, limit: Bytes): InputPiece[][] {
+  const groups: InputPiece[][] = [];
+  const open = new Map<string | undefined, { readonly group: InputPiece[]; bytes: Bytes }>();
+  for (const piece of blocksAlone(file)) {
+    const home = file.manifestBlocks[piece.index]?.home;
+    let into = open.get(home);
+    if (into === undefined || into.bytes + piece.length > limit) {
+      into = { group: [], bytes: 0 };
+      groups.push(into.group);
+      open.set(home, into);
+    }
+    into.group.push(piece);
+    into.bytes += piece.length;
+  }
+  return groups;
 }
 
 const sizeOf = (pieces: readonly InputPiece[]): Bytes =>

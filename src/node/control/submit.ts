@@ -22,12 +22,14 @@ import {
   planJob,
   type SourceFile,
 } from "../../jobs/plan.ts";
+import { holders } from "../../ring/holders.ts";
 import { encodePlan } from "../../wire/jobs.ts";
 import type { DataPort } from "../data/data-port.ts";
 import { decodeManifest } from "../data/manifest-block.ts";
 import type { JobDescription, ParamDescription, ParamValue } from "../hosts/task-order.ts";
 import type { Submission } from "../http/control-api.ts";
 import type { CatalogAccess } from "./catalog-access.ts";
+import type { ViewHolder } from "./view-holder.ts";
 
 /** Copies of a job's plan and bundle: losing them would lose the job. */
 const PLAN_COPIES = 3;
@@ -42,6 +44,7 @@ export interface SubmitParts {
   readonly catalog: CatalogAccess;
   readonly data: DataPort;
   readonly describe: (bundle: BlockId) => Promise<JobDescription>;
+  readonly view: ViewHolder;
 }
 
 /** Enters the job in the ledger. @throws RingfoldError `no-input`, `job-param`, `output-exists`, `job-file` … */
@@ -86,6 +89,7 @@ async function makePlan(
     name: description.name,
     stage: stage.name,
     source: await sourceOf(parts, asked.inputs, description),
+    slots: slotsOf(parts.view),
     ...(reducers !== undefined && { reducers }),
     hasReduce: !stage.mapOnly,
     replicas: asked.replicas ?? DEFAULT_REPLICAS,
@@ -119,7 +123,7 @@ async function sourceOf(
   }
   const records = await inputFiles(parts.catalog, inputs);
   const files = await mapLimited(records, READERS, (record) =>
-    sourceFile(parts.data, record, source.split === "block"),
+    sourceFile(parts, record, source.split === "block"),
   );
   return { kind: "blocks", split: source.split, files };
 }
@@ -144,14 +148,23 @@ async function inputFiles(catalog: CatalogAccess, globs: readonly string[]): Pro
   return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+/** Tasks that the live nodes run at once. */
+const slotsOf = ({ members }: ViewHolder): number =>
+  members.members.reduce((sum, { state, slots }) => sum + (state === "up" ? slots : 0), 0) || 1;
+
 async function sourceFile(
-  data: DataPort,
+  { data, view }: SubmitParts,
   record: FileRecord,
   byBlock: boolean,
 ): Promise<SourceFile> {
   const manifest = await readManifest(data, record.versions[0]);
   if (byBlock) wholeRecords(manifest, record.name);
   const offsets = blockOffsets(manifest);
+  const current = view.current;
+  const homeOf = (id: BlockId): { readonly home?: string } => {
+    const [home] = current ? holders(current.table, current.members.members, id, 1) : [];
+    return home === undefined ? {} : { home };
+  };
   return {
     name: record.name,
     manifestBlocks: manifest.blocks.map(({ id, length, continues }, index) => ({
@@ -159,6 +172,7 @@ async function sourceFile(
       length,
       offset: offsets[index] ?? 0,
       ...(continues && { continues }),
+      ...homeOf(id),
     })),
   };
 }
