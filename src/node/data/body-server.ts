@@ -212,18 +212,27 @@ function refuse(request: IncomingMessage, response: ServerResponse, error: unkno
   }
   const place = `${request.method} ${(request.url ?? "").split("?")[0]}`;
   const { status, body } = httpErrorOf(error, place);
-  if (!request.complete) response.setHeader("connection", "close");
-  sendJson(response, status, body);
-  drain(request);
+  if (request.complete || request.destroyed) return sendJson(response, status, body);
+  const text = Buffer.from(JSON.stringify(body));
+  response.writeHead(status, {
+    "content-type": "application/json; charset=utf-8",
+    "content-length": text.length,
+  });
+  response.write(text);
+  drain(request, response);
 }
 
-/** A client that still writes sees our answer only when its writes do not fail first. */
-function drain(request: IncomingMessage): void {
-  if (request.complete || request.destroyed) return;
+/**
+ * The answer is out whole, but not ended: with its end Node would close the socket, and what the
+ * client still sends would reset the connection before the client has read why.
+ */
+function drain(request: IncomingMessage, response: ServerResponse): void {
   let dropped = 0;
   request.on("data", (chunk: Uint8Array) => {
     dropped += chunk.length;
     if (dropped > DRAIN_BYTES) request.destroy();
   });
+  request.on("end", () => response.end());
   request.on("error", () => {});
+  request.resume();
 }
