@@ -56,6 +56,8 @@ export class Coordinator {
   /** Jobs that an earlier start of this node coordinated: its attempt numbers are not given out again. */
   #resumed: ReadonlySet<JobId> = new Set();
   readonly #watchers = new Map<JobId, Set<() => void>>();
+  /** On the member list when it was last looked at. */
+  #known = new Set<NodeId>();
   #timer: NodeJS.Timeout | undefined;
   #rollCall: NodeJS.Timeout | undefined;
   #stops: (() => void)[] = [];
@@ -206,8 +208,6 @@ export class Coordinator {
     }
     this.#known = listed;
   }
-
-  #known = new Set<NodeId>();
 
   #feed(input: SchedulerInput): void {
     const effects = this.#scheduler.step(input, performance.now());

@@ -2,6 +2,7 @@
  * The leader's side of membership: admits, takes announcements, judges suspicions, computes the partition table, and tells
  * every node the view. All decisions are entered in the catalog first; the view that goes out is read back from it.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import type { Logger } from "pino";
 import { errorNote, RingfoldError } from "../../base/errors.ts";
 import type { Millis, NodeId, RingId } from "../../base/ids.ts";
@@ -174,7 +175,7 @@ export class Membership {
         })
         .catch((error: unknown) => log.debug({ node: member.id, error: errorNote(error) }, "view")),
     );
-    await Promise.race([Promise.all(told), pause(TELL_PATIENCE)]);
+    await Promise.race([Promise.all(told), pause(TELL_PATIENCE, undefined, { ref: false })]);
   }
 
   async #enter(node: NodeId, said: Announcement, tokenHash: string | undefined): Promise<void> {
@@ -217,8 +218,3 @@ function sameRows(
 ): boolean {
   return JSON.stringify([a.hosts, a.rows]) === JSON.stringify([b.hosts, b.rows]);
 }
-
-const pause = (ms: Millis): Promise<void> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, ms).unref();
-  });

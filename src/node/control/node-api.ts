@@ -1,5 +1,7 @@
 /** What the HTTP gateway asks of this node (control-api.ts), from the node's parts. */
+
 import { randomBytes } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
 import { RingfoldError } from "../../base/errors.ts";
 import { sha256Hex } from "../../base/hash.ts";
 import type { BlockId, FileName, JobId, Millis, NodeId } from "../../base/ids.ts";
@@ -84,7 +86,7 @@ export class NodeApi implements ControlApi {
   async status(): Promise<Status> {
     const { self, version, startedAt, keeper, hostPids } = this.#parts;
     const view = this.#view();
-    await Promise.race([this.#look(view), pause(STATUS_PATIENCE)]);
+    await Promise.race([this.#look(view), pause(STATUS_PATIENCE, undefined, { ref: false })]);
     const { members } = view.members;
     const count = (state: string): number => members.filter((m) => m.state === state).length;
     const leader = this.#parts.view.member(view.leader);
@@ -285,8 +287,3 @@ export class NodeApi implements ControlApi {
     return this.#parts.view.member(node)?.name ?? node.slice(0, 12);
   }
 }
-
-const pause = (ms: Millis): Promise<void> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, ms).unref();
-  });

@@ -33,10 +33,7 @@ export class HostPool {
   private readonly limits: HostLimits;
   private readonly program: Promise<string>;
   private readonly fresh: Promise<TaskHost>[] = [];
-  /** Of {@link fresh}, those whose process has been started. */
-  private get waitingHosts(): TaskHost[] {
-    return [...this.made].filter((host) => !this.leased.has(host));
-  }
+  /** Hosts whose process has been started and not closed. */
   private readonly made = new Set<TaskHost>();
   private readonly leased = new Set<TaskHost>();
   private readonly waiting: ((closed: boolean) => void)[] = [];
@@ -54,7 +51,7 @@ export class HostPool {
 
   /** Hosts that wait for a lease. */
   get ready(): readonly TaskHost[] {
-    return this.waitingHosts;
+    return [...this.made].filter((host) => !this.leased.has(host));
   }
 
   /** Hosts leased now. */
