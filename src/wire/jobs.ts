@@ -4,7 +4,6 @@ import { type ErrorCode, isErrorCode } from "../base/errors.ts";
 import type { BlockId } from "../base/ids.ts";
 import type { JobLimits, JobPlan, MapTaskSpec } from "../jobs/plan.ts";
 import type { JobAttempt, TaskFailure, TaskRecord, TaskResult, WorkOrder } from "../jobs/task.ts";
-import { replicasSchema } from "./catalog-records.ts";
 import { decodeAs, encode } from "./cbor.ts";
 import {
   blockIdSchema,
@@ -57,6 +56,8 @@ export const limitsSchema: z.ZodType<JobLimits> = z.strictObject({
   sortMemory: bytesSchema,
   maxAttempts: countSchema,
 });
+
+export const replicasSchema = z.union([z.int().min(1).max(1000), z.literal("all")]);
 
 const planSchema: z.ZodType<JobPlan> = z.strictObject({
   version: z.literal(1),
